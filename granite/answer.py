@@ -1,0 +1,60 @@
+"""What one request has produced so far: its text, its counts, its times."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What the engine produced since the last one: whole characters, and the tokens that they took."""
+
+    text: str
+    tokens: int
+    finish_reason: str | None = None
+
+
+@dataclass
+class Answer:
+    """Grows by deltas. Times are seconds since the request began."""
+
+    prompt_tokens: int
+    began: float = field(default_factory=time.perf_counter)
+    tokens: int = 0
+    finish_reason: str | None = None
+    first_token: float | None = None
+    last_token: float | None = None
+    _texts: list[str] = field(default_factory=list)
+
+    def add(self, delta: Delta) -> None:
+        if delta.tokens:
+            self.last_token = self.seconds
+            self.first_token = self.last_token if self.first_token is None else self.first_token
+        self.tokens += delta.tokens
+        self.finish_reason = delta.finish_reason
+        self._texts.append(delta.text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    def metrics(self) -> dict[str, int | float | str]:
+        """Cog's metrics of a prediction. `tokens_per_second` is that of decode: the first token's wait is left out."""
+        metrics: dict[str, int | float | str] = {
+            "input_token_count": self.prompt_tokens,
+            "output_token_count": self.tokens,
+            "token_input_count": self.prompt_tokens,
+            "token_output_count": self.tokens,
+        }
+        if self.first_token is not None and self.last_token is not None:
+            metrics["time_to_first_token"] = self.first_token
+            if self.last_token > self.first_token:
+                metrics["tokens_per_second"] = (self.tokens - 1) / (self.last_token - self.first_token)
+        if self.finish_reason is not None:
+            metrics["finish_reason"] = self.finish_reason
+        return metrics

@@ -1,0 +1,11 @@
+"""Where this project keeps what it makes on a machine. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def directory() -> Path:
+    """`$XDG_CACHE_HOME/granite-cog`, by default `~/.cache/granite-cog`: outside the tree, so that no build meets it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "granite-cog"

@@ -1,0 +1,127 @@
+"""vLLM, and nothing but vLLM: the only file that imports it, so that an upgrade touches this file alone.
+
+Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, and its renderer, which tokenises off the event
+loop and whose rendered prompt `generate` wants.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from vllm import SamplingParams
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.exceptions import VLLMClientError
+from vllm.renderers.params import TokenizeParams
+from vllm.sampling_params import RequestOutputKind
+from vllm.usage.usage_lib import UsageContext
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+from granite.answer import Delta
+from granite.errors import EngineDied, EngineError, InvalidInput, OperatorError, PromptTooLong, SettingsError
+from granite.sampling import Sampling
+
+END_OF_TEXT = 0
+"""The id of Granite's `<|end_of_text|>`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prompt:
+    """A tokenised prompt; `rendered` is vLLM's own form of it."""
+
+    tokens: int
+    rendered: Any
+
+
+class Engine:
+    """A running AsyncLLM, which works only on the event loop that started it."""
+
+    def __init__(self, llm: AsyncLLM) -> None:
+        self._llm = llm
+
+    @classmethod
+    def start(cls, arguments: dict[str, Any]) -> Engine:
+        """Load the model; returns when it can answer.
+
+        Raises SettingsError for an argument that vLLM does not have, OperatorError for one that it refuses.
+        """
+        known = [field.name for field in dataclasses.fields(AsyncEngineArgs)]
+        for name in arguments.keys() - set(known):
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f": did you mean {nearest[0]}?" if nearest else "."
+            raise SettingsError(f"ENGINE_ARGS names {name}, which is no engine argument of vLLM{hint}")
+        try:
+            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.OPENAI_API_SERVER)
+        except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+            raise OperatorError(f"vLLM refuses to start: {' '.join(str(error).split())}") from error
+        return cls(llm)
+
+    @property
+    def context(self) -> int:
+        """The most tokens of a prompt and its answer together."""
+        return int(self._llm.model_config.max_model_len)
+
+    @property
+    def dead(self) -> bool:
+        return self._llm.errored
+
+    @property
+    def running(self) -> int:
+        """Requests that wait or run in the engine."""
+        return self._llm.get_num_unfinished_requests()
+
+    async def tokenize(self, text: str, sampling: Sampling) -> Prompt:
+        """Raises PromptTooLong where the prompt, or it and the answer asked for, exceed the context."""
+        # Special tokens of the text are the prompt format's own; a longer text than any context takes seconds to count.
+        parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
+        least = len(text) // self._longest_token
+        if least >= self.context:
+            raise PromptTooLong(_too_long(f"at least {least}", self.context))
+        (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": text}], parameters)
+        tokens = len(rendered["prompt_token_ids"])
+        if tokens >= self.context:
+            raise PromptTooLong(_too_long(str(tokens), self.context))
+        if tokens + sampling.max_tokens > self.context:
+            raise PromptTooLong(
+                f"The prompt has {tokens} tokens and max_tokens is {sampling.max_tokens}, together above the model's "
+                f"context of {self.context}: shorten the prompt or lower max_tokens to {self.context - tokens}."
+            )
+        return Prompt(tokens, rendered)
+
+    def sampling_params(self, sampling: Sampling) -> SamplingParams:
+        try:
+            return SamplingParams(
+                **{**dataclasses.asdict(sampling), "stop": list(sampling.stop)},
+                stop_token_ids=[END_OF_TEXT],
+                output_kind=RequestOutputKind.DELTA,
+            )
+        except (VLLMClientError, ValueError) as error:
+            raise InvalidInput(f"vLLM refuses the sampling parameters: {error}") from None
+
+    async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncIterator[Delta]:
+        """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""
+        try:
+            async for output in self._llm.generate(prompt.rendered, params, request_id):
+                completion = output.outputs[0]
+                yield Delta(completion.text, len(completion.token_ids), completion.finish_reason)
+        except EngineDeadError:
+            raise EngineDied("The engine died while it ran this request: send it again once the server is back.") from None
+        except EngineGenerateError:
+            raise EngineError("The engine could not finish this request: the server's own log says why.") from None
+        except VLLMClientError as error:
+            raise InvalidInput(f"vLLM refuses the request: {error}") from None
+
+    def stop(self) -> None:
+        self._llm.shutdown()
+
+    @property
+    def _longest_token(self) -> int:
+        """Characters that one token stands for at most."""
+        return int(self._llm.renderer.get_tokenizer().max_chars_per_token)
+
+
+def _too_long(tokens: str, context: int) -> str:
+    return f"The prompt has {tokens} tokens, but the model's context holds {context}, answer included: shorten it."

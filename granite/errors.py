@@ -1,0 +1,50 @@
+"""One tree of exceptions; every message is one or more whole sentences for the person at fault.
+
+GraniteError
+├── RequestError: the caller's; the prediction fails, nothing was generated
+│   ├── InvalidInput
+│   └── PromptTooLong
+├── OperatorError: the operator's; setup or a command fails within seconds
+│   ├── SettingsError
+│   └── WeightsError
+└── EngineError: nobody's; the engine could not finish a request
+    └── EngineDied: the server is unhealthy from then on
+
+A message holds names, numbers, bounds and the cure, never a prompt's text.
+"""
+
+
+class GraniteError(Exception):
+    pass
+
+
+class RequestError(GraniteError):
+    pass
+
+
+class InvalidInput(RequestError):
+    pass
+
+
+class PromptTooLong(RequestError):
+    pass
+
+
+class OperatorError(GraniteError):
+    pass
+
+
+class SettingsError(OperatorError):
+    pass
+
+
+class WeightsError(OperatorError):
+    pass
+
+
+class EngineError(GraniteError):
+    pass
+
+
+class EngineDied(EngineError):
+    pass

@@ -1,0 +1,79 @@
+"""vLLM's engine arguments for the hardware at hand, each with its reason. No vLLM here.
+
+`ENGINE_ARGS` is merged over them: any argument of vLLM's AsyncEngineArgs by its own name.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from granite import hardware
+from granite.settings import Settings
+from granite.weights import Weights
+
+CPU_CONTEXT = 8192
+"""Tokens. The demo model was trained on no more, and on a CPU a prompt is prefilled in one piece."""
+
+
+def engine_args(weights: Weights, settings: Settings) -> dict[str, Any]:
+    """The keyword arguments of vLLM's AsyncEngineArgs."""
+    profile = gpu_profile(settings) if hardware.has_gpu() else cpu_profile(settings)
+    return {"model": str(weights.directory), "served_model_name": weights.name, **profile, **settings.engine_args}
+
+
+def gpu_profile(settings: Settings) -> dict[str, Any]:
+    """One GPU; tensor and data parallel are ENGINE_ARGS."""
+    return {
+        "dtype": "bfloat16",
+        "quantization": settings.quantization,
+        # Fits the longest context into the memory that is left; vLLM logs which.
+        "max_model_len": -1,
+        # AsyncLLM's own defaults, 2048 and 128, are a library's; these are what `vllm serve` takes on such a GPU.
+        "max_num_batched_tokens": 8192,
+        "max_num_seqs": max(settings.cog_max_concurrency, 256),
+        # Reads local files ahead of the copy to the GPU.
+        "safetensors_load_strategy": "prefetch",
+        **_COMMON,
+    }
+
+
+def cpu_profile(settings: Settings) -> dict[str, Any]:
+    return {
+        "dtype": "float32",
+        "quantization": settings.quantization,
+        "max_model_len": CPU_CONTEXT,
+        # A seeded request whose prefill is split kills the CPU engine ("CPU Generator does not use offset"), and
+        # every request here has a seed.
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": CPU_CONTEXT,
+        "max_num_seqs": settings.cog_max_concurrency,
+        "kv_cache_memory_bytes": 2 * 2**30,
+        **_COMMON,
+    }
+
+
+def cpu_environment() -> dict[str, str]:
+    """What vLLM's CPU back end reads from the environment, where the operator has not set it."""
+    cores = ",".join(str(core) for core in hardware.cores())
+    return {
+        # "auto" leaves one of two cores idle.
+        "VLLM_CPU_OMP_THREADS_BIND": cores,
+        # The ahead-of-time artifact fails to load on a CPU, and the model is silently compiled again.
+        "VLLM_USE_AOT_COMPILE": "0",
+    }
+
+
+def set_environment() -> None:
+    """Before vLLM is imported."""
+    environment = {"VLLM_NO_USAGE_STATS": "1", **({} if hardware.has_gpu() else cpu_environment())}
+    for name, value in environment.items():
+        os.environ.setdefault(name, value)
+
+
+_COMMON: dict[str, Any] = {
+    # The caller's numbers are the only ones: generation_config.json would add its own.
+    "generation_config": "vllm",
+    # One JSON schema white space for all: a small model fills max_tokens with newlines where any is allowed.
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}

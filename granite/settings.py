@@ -1,0 +1,64 @@
+"""The environment, read in one place, typed; a value that means nothing is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from granite.errors import SettingsError
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(BaseSettings):
+    """One field for each variable; the field's name is the variable's in lower case."""
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
+
+    cog_weights: Path | None = None
+    """A directory of model files; None: `weights/`, or the demo weights where there is no GPU."""
+    cog_max_concurrency: int = Field(default=256, ge=1)
+    """How many predictions run at once, and so the engine's batch. Cog reads it too."""
+    log_level: LogLevel = "debug"
+    log_format: Literal["console", "json"] = "console"
+    log_prompts: bool = True
+    """False keeps prompts and answers out of every log line and error."""
+    trust_chat_template: bool = False
+    """True takes a `chat_template` from a request."""
+    quantization: str | None = None
+    """vLLM's name of a quantization, such as `fp8_per_channel`."""
+    engine_args: Annotated[dict[str, Any], NoDecode] = Field(default_factory=dict)
+    """vLLM engine arguments, merged over the profile's."""
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("engine_args", mode="before")
+    @classmethod
+    def _json_object(cls, value: object) -> object:
+        try:
+            parsed = json.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError(f"not JSON ({error})") from None
+        if not isinstance(parsed, dict):
+            raise ValueError('not a JSON object such as {"max_model_len": 8192}')
+        return parsed
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Raises SettingsError with a sentence for each variable that means nothing."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from None
+
+
+def _sentence(fault: Any) -> str:
+    name = str(fault["loc"][0]).upper()
+    return f"{name}={fault['input']} is refused: {fault['msg'].removeprefix('Value error, ')}."

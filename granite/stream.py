@@ -1,0 +1,77 @@
+"""From the event loop, where the engine lives, to the thread on which Cog sends one prediction's chunks.
+
+Cog collects what an async generator yields and sends it when it ends. What it streams is a plain generator: it awaits
+`async predict()` on its event loop, then iterates the generator that predict() returned on the prediction's own thread.
+So a task on the loop pumps the engine's deltas into a queue, and the generator drains the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from queue import SimpleQueue
+
+from cog import CancelationException
+
+from granite import cancellation
+from granite.answer import Delta
+from granite.record import Record
+
+
+def stream(deltas: AsyncIterator[Delta], record: Record) -> Iterator[str]:
+    """Start the pump on the running loop and return the generator of its text.
+
+    The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
+    kept on the loop, in the request's own context, and is complete before the generator ends: Cog takes no log line or
+    metric after that.
+    """
+    loop = asyncio.get_running_loop()
+    queue: SimpleQueue[str | BaseException | None] = SimpleQueue()
+
+    async def pump() -> None:
+        async for delta in deltas:
+            record.add(delta)
+            if delta.text:
+                queue.put(delta.text)
+
+    def finish(task: asyncio.Task[None]) -> None:
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        try:
+            record.end(error)
+        finally:
+            queue.put(error)
+
+    task = asyncio.create_task(pump())
+    # A callback, not a `finally` in the pump: a task that is canceled before its first step never enters its body.
+    task.add_done_callback(finish)
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    current = cancellation.current()
+    if current is None:
+        record.cannot_cancel()
+    else:
+        current.on_cancel(stop)
+    return _chunks(queue, stop)
+
+
+def _chunks(queue: SimpleQueue[str | BaseException | None], stop: Callable[[], None]) -> Iterator[str]:
+    try:
+        while True:
+            waiting = [queue.get()]
+            # One chunk for all that came while the last was sent: a slow reader costs fewer, larger chunks.
+            while not queue.empty():
+                waiting.append(queue.get())
+            text = "".join(item for item in waiting if isinstance(item, str))
+            if text:
+                yield text
+            if not isinstance(waiting[-1], str):
+                break
+    finally:
+        stop()
+    error = waiting[-1]
+    if isinstance(error, asyncio.CancelledError):
+        raise CancelationException("canceled")
+    if isinstance(error, BaseException):
+        raise error

@@ -1,0 +1,36 @@
+"""What the tests share: the options, and one real Cog server with the real engine on the demo weights."""
+
+import json
+
+import pytest
+
+from granite import hardware
+
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if "slow" in item.keywords and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: script/test --slow runs it"))
+        if "gpu" in item.keywords and not hardware.has_gpu():
+            item.add_marker(pytest.mark.skip(reason="there is no NVIDIA GPU on this machine"))
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A server that takes 32 predictions at once; eager, because compiling takes longer than all tests."""
+    from granite.cli.server import Server
+
+    with Server({"ENGINE_ARGS": json.dumps({"enforce_eager": True})}) as server:
+        server.wait()
+        yield server
+
+
+@pytest.fixture
+def anyio_backend():
+    """Ours is asyncio, as coglet's and vLLM's are."""
+    return "asyncio"
