@@ -1,0 +1,7 @@
+"""The commands behind `script/`. Importing one takes the standard library alone: `--help` works before anything is
+installed, and `environment.enter()` brings the rest."""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("Python %d.%d is too old: set PYTHON to a Python 3.11 or newer." % sys.version_info[:2])

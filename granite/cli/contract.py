@@ -1,0 +1,28 @@
+"""Our own predictor's schema: what a request may hold, and the file in which Cog's server looks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from granite.schema import Reading, read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+WRITTEN = ROOT / ".cog" / "openapi_schema.json"
+"""Without it Cog's server validates nothing, fills in no defaults and does not stream; `cog build` writes it, too."""
+
+
+def ours() -> Reading:
+    return read(ROOT / "predict.py", "Predictor", ROOT)
+
+
+def write(reading: Reading) -> None:
+    WRITTEN.parent.mkdir(exist_ok=True)
+    WRITTEN.write_bytes(reading.json().encode())
+
+
+def input_properties() -> dict[str, Any]:
+    """Each input's name and JSON schema, in the order of the inputs."""
+    properties: dict[str, Any] = ours().openapi["components"]["schemas"]["Input"]["properties"]
+    return properties

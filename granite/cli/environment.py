@@ -1,0 +1,142 @@
+"""The environment that every command runs in: made once per lock from PyPI, outside the tree, so no build meets it.
+
+It lives in `$XDG_CACHE_HOME/granite-cog` (default `~/.cache/granite-cog`), keyed by the lock and the Python that made
+it. The lock is the GPU's where there is a GPU, else the CPU's. Standard library only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from granite import cache, hardware
+from granite.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+UV = "uv==0.13.9"
+"""Installs the lock in a fifth of pip's time. Pinned: its flags and its reading of a lock change between versions."""
+
+PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""PyPI has no CPU build of PyTorch; asked only where no local folder of wheels holds one."""
+
+
+def enter(*, tests: bool = False) -> None:
+    """Go on in the environment: returns when this process already runs there, else makes it and starts over in it."""
+    try:
+        home = ensure(tests=tests)
+    except OperatorError as error:
+        sys.exit(f"{error}")
+    if Path(sys.prefix).resolve() == home.resolve():
+        return
+    # Three processes import vLLM: without cached bytecode each compiles it again, 10 s of processor time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # coglet starts its worker as `python` from PATH.
+    os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    python = str(home / "bin" / "python")
+    sys.stdout.flush()
+    os.execv(python, [python, *sys.orig_argv[1:]])
+
+
+def ensure(*, tests: bool = False) -> Path:
+    """The environment's directory, made if it is not there. Raises OperatorError with the installer's last words."""
+    lock = ROOT / ("requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt")
+    home = cache.directory() / f"env-{_key(lock)}"
+    _install(home, lock)
+    if tests:
+        _install(home, ROOT / "requirements-test.txt")
+    return home
+
+
+def _key(lock: Path) -> str:
+    made_from = lock.read_bytes() + sys.version.encode() + sysconfig.get_platform().encode()
+    return hashlib.sha256(made_from).hexdigest()[:12]
+
+
+def _install(home: Path, lock: Path) -> None:
+    done = home / f"{lock.stem}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}.installed"
+    if done.exists():
+        return
+    with _alone(home):
+        if done.exists():
+            return
+        began = time.monotonic()
+        packages = sum(1 for line in lock.read_text().splitlines() if line[:1].isalnum())
+        _say(f"Installing {packages} packages of {lock.name} into {home}, once …")
+        if not (home / "bin" / "python").exists():
+            venv.create(home, with_pip=False, symlinks=True)
+        _uv(home, lock)
+        done.touch()
+        _say(f"Installed in {time.monotonic() - began:.0f} s.")
+
+
+def _uv(home: Path, lock: Path) -> None:
+    command = [str(_uv_program()), "pip", "install", "--python", str(home / "bin" / "python"), "--no-deps"]
+    find_links = _pip_setting("find-links")
+    for folder in find_links:
+        command += ["--find-links", folder]
+    for index in _pip_setting("index-url"):
+        command += ["--default-index", index]
+    text = lock.read_text()
+    if "+cpu" in text and not any(Path(folder).is_dir() and [*Path(folder).glob("torch-*+cpu-*")] for folder in find_links):
+        command += ["--index", PYTORCH_CPU_INDEX, "--index-strategy", "unsafe-best-match"]
+    _run([*command, "-r", str(lock)])
+
+
+def _uv_program() -> Path:
+    """uv has no place in the lock: the image is built by Cog's own."""
+    home = cache.directory() / UV.replace("==", "-")
+    program = home / "bin" / "uv"
+    if not program.exists():
+        _run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), UV])
+    return program
+
+
+def _pip_setting(name: str) -> list[str]:
+    """What pip was told on this machine, which uv does not read."""
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    values = [line.partition("=")[2].strip("'\"") for line in listed.splitlines() if f".{name}=" in line]
+    return list(dict.fromkeys(value for line in values for value in line.split()))
+
+
+def _run(command: list[str]) -> None:
+    """Run an installer. A terminal gets its live progress, a pipe its plain lines without the list of packages."""
+    if sys.stderr.isatty():
+        failed = subprocess.run(command, stdout=sys.stderr).returncode
+        last = ""
+    else:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            lines = []
+            for line in process.stdout or ():
+                if line.strip() and not line.startswith(" + ") and not line.startswith("WARNING: Location"):
+                    lines.append(line.strip())
+                    _say(f"  {line.strip()}")
+        failed = process.returncode
+        last = lines[-1] if lines else ""
+    if failed:
+        raise OperatorError(f"Installing failed ({Path(command[0]).name}, exit {failed}). {last} Try again, or see above.")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time makes an environment; one that was left half made starts over."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{home}.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if home.exists() and not [*home.glob("*.installed")]:
+            shutil.rmtree(home)
+        yield
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

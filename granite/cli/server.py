@@ -1,0 +1,161 @@
+"""A real Cog server: how it is started, when it is ready, how every process of it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from granite import cache, hardware
+from granite.cli import contract, environment
+from granite.errors import OperatorError
+
+CPU_CONCURRENCY = 32
+"""Predictions at once where there is no GPU: more only share the same cores."""
+
+PHASES = (
+    ("Running setup", "Importing vLLM"),
+    ("Initializing a V1 LLM engine", "Starting the engine"),
+    ("Starting to load model", "Loading the weights"),
+    ("Warming up model", "Warming up"),
+)
+"""What the server's log holds when each phase begins, in their order."""
+
+END_SECONDS = 20
+"""How long a server may take to end by itself before it is killed."""
+
+
+def command(host: str) -> list[str]:
+    return [sys.executable, "-m", "cog.server.http", "--host", host]
+
+
+def variables(port: int, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a server: this process's, below it what the image sets and a build would bake in."""
+    import yaml
+
+    cog = yaml.safe_load((environment.ROOT / "cog.yaml").read_text())
+    image = dict(pair.split("=", 1) for pair in cog["environment"])
+    if not hardware.has_gpu():
+        image["COG_MAX_CONCURRENCY"] = str(CPU_CONCURRENCY)
+    ours = {"COG_PREDICT_TYPE_STUB": cog["predict"], "PORT": str(port), **(extra or {})}
+    return {**image, **os.environ, **ours}
+
+
+def prepare() -> None:
+    """Write the schema that a build would: without it Cog validates nothing and does not stream."""
+    contract.write(contract.ours())
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes."""
+
+    def __init__(self, extra: Mapping[str, str] | None = None) -> None:
+        """`extra`: environment variables of its own."""
+        prepare()
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = _log_file(port)
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                command("127.0.0.1"),
+                cwd=environment.ROOT,
+                env=variables(port, extra),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def health(self) -> dict[str, Any]:
+        """`/health-check`: its `status`, and `setup` with its logs. STARTING until it answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health-check", timeout=10) as response:
+                health: dict[str, Any] = json.load(response)
+                return health
+        except OSError:
+            return {"status": "STARTING"}
+
+    def wait(self, show: Callable[[str], None] = lambda doing: None) -> None:
+        """Return when it is READY; `show` is told what it does, about four times a second.
+
+        Raises OperatorError with setup's own sentence where setup failed, and where the server ended.
+        """
+        while (health := self.health())["status"] != "READY":
+            if health["status"] == "SETUP_FAILED":
+                raise OperatorError(_setup_error(health))
+            if self._process.poll() is not None:
+                raise OperatorError(f"The server ended with exit code {self._process.returncode}: see {self.log}.")
+            show(self._doing())
+            time.sleep(0.25)
+
+    def stop(self) -> int:
+        """End it and every process that it started; its exit code. What does not end by itself is killed."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            _end_session(self._process.pid)
+        return self._process.wait()
+
+    def _doing(self) -> str:
+        log = self.log.read_text(errors="replace")
+        return next((doing for mark, doing in reversed(PHASES) if mark in log), "Starting the server")
+
+
+def _end_session(session: int) -> None:
+    """Kill what is left of the server's session: a killed server leaves its worker and the engine behind."""
+    deadline = time.monotonic() + 5
+    while _alive(session) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    try:
+        os.killpg(session, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _setup_error(health: Mapping[str, Any]) -> str:
+    """The sentence that setup raised, out of the prefixes that Cog puts before it."""
+    logs = str(health.get("setup", {}).get("logs", "")).strip()
+    return re.sub(r"^.*?Setup failed: setup failed: (?:\w+: )?", "", logs, flags=re.DOTALL) or "The server's setup failed."
+
+
+def _log_file(port: int) -> Path:
+    directory = cache.directory() / "logs"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory / f"server-{port}.log"

@@ -1,0 +1,53 @@
+"""What the README says, held against what there is."""
+
+import re
+from pathlib import Path
+
+from granite.cli import contract
+
+README = Path("README.md").read_text(encoding="utf-8")
+
+
+def table(heading):
+    """The cells of the table under a heading."""
+    section = README.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[1:]]
+
+
+def type_of(schema):
+    members = schema.get("anyOf", [schema])
+    names = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "array": "list of texts"}
+    return " or ".join(names[member["type"]] for member in members)
+
+
+def default_of(schema):
+    return {None: "none", "": "empty", False: "false"}.get(schema["default"]) if not isinstance(
+        schema["default"], int | float
+    ) or schema["default"] is False else str(schema["default"])
+
+
+def bounds_of(schema):
+    least, most = schema.get("minimum"), schema.get("maximum")
+    return "" if least is None else f"from {least} to {most}" if most is not None else f"at least {least}"
+
+
+def test_the_inputs_table_is_the_schema():
+    """Names in their order, types, defaults, bounds and descriptions."""
+    assert [row for row in table("Inputs")] == [
+        [f"`{name}`", type_of(schema), default_of(schema), bounds_of(schema), schema["description"].replace("|", "\\|")]
+        for name, schema in contract.input_properties().items()
+    ]
+
+
+def test_the_settings_table_is_the_settings():
+    """Every variable that is read, and no other."""
+    from granite.settings import Settings
+
+    assert [row[0].strip("`") for row in table("Settings")] == [name.upper() for name in Settings.model_fields]
+
+
+def test_the_two_commands_exist():
+    """They stand at the top."""
+    for command in re.findall(r"^(script/\w+)", README, flags=re.MULTILINE):
+        assert Path(command).is_file(), command
