@@ -21,7 +21,7 @@ CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 
 
 class Predictor(BasePredictor):
-    async def setup(self) -> None:
+    async def setup(self) -> None:  # type: ignore[override]  # Cog awaits it; its base class does not say so
         """Load the model. A mistake of the operator's is told before vLLM is imported, which takes seconds."""
         settings = Settings.from_environment()
         logs.configure(settings)
@@ -55,7 +55,9 @@ class Predictor(BasePredictor):
         top_p: float = Input(
             description="Draw from the likeliest tokens that together have this probability.", default=0.9, ge=0, le=1
         ),
-        top_k: int = Input(description="Draw from this many likeliest tokens; 0 or -1 draws from all.", default=50, ge=-1),
+        top_k: int = Input(
+            description="Draw from this many likeliest tokens; 0 or -1 draws from all.", default=50, ge=-1
+        ),
         presence_penalty: float = Input(
             description="Above 0, tokens that the answer already holds become less likely.", default=0, ge=-2, le=2
         ),

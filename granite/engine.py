@@ -108,7 +108,9 @@ class Engine:
                 completion = output.outputs[0]
                 yield Delta(completion.text, len(completion.token_ids), completion.finish_reason)
         except EngineDeadError:
-            raise EngineDied("The engine died while it ran this request: send it again once the server is back.") from None
+            raise EngineDied(
+                "The engine died while it ran this request: send it again once the server is back."
+            ) from None
         except EngineGenerateError:
             raise EngineError("The engine could not finish this request: the server's own log says why.") from None
         except VLLMClientError as error:

@@ -42,4 +42,6 @@ class Faults:
     def check(self) -> None:
         """Raise InvalidInput with every sentence, if there is one."""
         if self._sentences:
-            raise InvalidInput(" ".join(sentence for _, sentence in sorted(self._sentences, key=lambda fault: fault[0])))
+            raise InvalidInput(
+                " ".join(sentence for _, sentence in sorted(self._sentences, key=lambda fault: fault[0]))
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import TemplateError
 from transformers.utils.chat_template_utils import render_jinja_template
@@ -64,14 +65,16 @@ class PromptFormat:
         elif asked.thinking and asked.system_prompt is not None:
             faults.add("thinking", "thinking must be left out beside system_prompt: it is a system text of its own.")
         if asked.chat_template is not None and not self._trust_request:
-            faults.add("chat_template", "chat_template is refused unless the server runs with TRUST_CHAT_TEMPLATE=true.")
+            faults.add(
+                "chat_template", "chat_template is refused unless the server runs with TRUST_CHAT_TEMPLATE=true."
+            )
 
     def format(self, asked: Conversation) -> str:
         """The text that is tokenised. Raises InvalidInput where a request's own template does not render."""
         if asked.raw:
             return asked.prompt
         try:
-            rendered, _ = render_jinja_template(
+            rendered: Any = render_jinja_template(
                 conversations=[asked.messages()],
                 chat_template=asked.chat_template or self._template,
                 add_generation_prompt=True,
@@ -79,7 +82,7 @@ class PromptFormat:
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise InvalidInput(f"chat_template does not render: {type(error).__name__}.") from None
-        return str(rendered[0])
+        return str(rendered[0][0])
 
 
 def _refuse_control_tokens(faults: Faults, name: str, text: str) -> None:

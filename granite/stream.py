@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from queue import SimpleQueue
+from typing import cast
 
-from cog import CancelationException
+from cog import CancelationException, ConcatenateIterator
 
 from granite import cancellation
 from granite.answer import Delta
 from granite.record import Record
 
 
-def stream(deltas: AsyncIterator[Delta], record: Record) -> Iterator[str]:
+def stream(deltas: AsyncIterator[Delta], record: Record) -> ConcatenateIterator[str]:
     """Start the pump on the running loop and return the generator of its text.
 
     The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
@@ -53,7 +54,7 @@ def stream(deltas: AsyncIterator[Delta], record: Record) -> Iterator[str]:
         record.cannot_cancel()
     else:
         current.on_cancel(stop)
-    return _chunks(queue, stop)
+    return cast("ConcatenateIterator[str]", _chunks(queue, stop))
 
 
 def _chunks(queue: SimpleQueue[str | BaseException | None], stop: Callable[[], None]) -> Iterator[str]:

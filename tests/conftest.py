@@ -7,7 +7,6 @@ import pytest
 from granite import hardware
 
 
-
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the slow tests, too")
 

@@ -89,7 +89,9 @@ def test_a_failed_prediction_is_its_sentence_and_exit_1():
 def test_an_interrupt_stops_every_process():
     """Ctrl-C while the model loads: nothing is left, and there is no traceback."""
     before = set(servers())
-    process = subprocess.Popen(["script/predict", "Hi"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=PYTHON)
+    process = subprocess.Popen(
+        ["script/predict", "Hi"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=PYTHON
+    )
     said = ""
     while "Importing vLLM" not in said:
         line = process.stderr.readline()

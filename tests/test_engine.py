@@ -1,8 +1,6 @@
-"""vLLM itself, in this process: what it runs, what it refuses, how its death is seen."""
+"""vLLM itself, in this process: what it refuses, what it still runs, how its death is seen."""
 
 import asyncio
-import os
-import signal
 
 import psutil
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from granite import profile, weights
 from granite.answer import Answer
 from granite.cancellation import Cancellation, _current
-from granite.errors import EngineDied, SettingsError, WeightsError
+from granite.errors import EngineDied, OperatorError, SettingsError
 from granite.faults import Faults
 from granite.record import Record
 from granite.sampling import Sampling
@@ -18,3 +16,73 @@ from granite.settings import Settings
 from granite.stream import stream
 from tests.test_sampling import GIVEN
 from tests.test_stream import Journal, drained
+
+ENDLESS = Sampling.checked(Faults(GIVEN), **GIVEN | {"max_tokens": 4000, "min_tokens": 4000})
+
+
+@pytest.fixture(scope="module")
+def engine_module():
+    """granite.engine, which imports vLLM, in the environment that setup() gives it."""
+    profile.set_environment()
+    from granite import engine
+
+    return engine
+
+
+@pytest.fixture(scope="module")
+def arguments():
+    """The demo's engine arguments, eager."""
+    settings = Settings.from_environment()
+    return profile.engine_args(weights.find(settings), settings) | {"enforce_eager": True}
+
+
+def test_an_unknown_engine_argument_is_one_sentence(engine_module, arguments):
+    """With the nearest known one, before anything is loaded."""
+    with pytest.raises(SettingsError) as caught:
+        engine_module.Engine.start(arguments | {"max_model_length": 4096})
+    assert str(caught.value) == (
+        "ENGINE_ARGS names max_model_length, which is no engine argument of vLLM: did you mean max_model_len?"
+    )
+
+
+def test_an_engine_argument_that_vllm_refuses_is_one_sentence(engine_module, arguments):
+    """In vLLM's words, on one line."""
+    with pytest.raises(OperatorError, match=r"^vLLM refuses to start: .*max_model_len") as caught:
+        engine_module.Engine.start(arguments | {"max_model_len": 10**9})
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_cancel_leaves_nothing_running_and_a_death_is_seen(engine_module, arguments):
+    """One engine for both: its death ends it."""
+    engine = engine_module.Engine.start(arguments)
+    prompt = await engine.tokenize("Once upon a time", ENDLESS)
+    params = engine.sampling_params(ENDLESS)
+
+    def started(name, cancellation):
+        token = _current.set(cancellation)
+        try:
+            record = Record(Answer(prompt.tokens), Journal(), Journal())
+            return stream(engine.generate(prompt, params, name), record)
+        finally:
+            _current.reset(token)
+
+    cancellation = Cancellation()
+    chunks = started("canceled", cancellation)
+    assert await asyncio.to_thread(next, chunks)
+    assert engine.running == 1
+    cancellation.cancel()
+    with pytest.raises(BaseException, match="canceled"):
+        await drained(chunks)
+    assert engine.running == 0
+
+    chunks = started("killed", Cancellation())
+    assert await asyncio.to_thread(next, chunks)
+    assert not engine.dead
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    with pytest.raises(
+        EngineDied, match=r"^The engine died while it ran this request: send it again once the server is back\.$"
+    ):
+        await asyncio.wait_for(drained(chunks), 60)
+    assert engine.dead
+    engine.stop()

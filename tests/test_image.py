@@ -13,8 +13,10 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ["requirements.txt", "requirements-cpu.txt", "requirements-test.txt"]
 SOURCES = sorted(path.name for path in (ROOT / "requirements").iterdir())
-MEDIA_AND_LOGS = (".whl .jpg .jpeg .png .webp .svg .gif .avif .heic .mp4 .mov .avi .wmv .mkv .webm"
-                  " .mp3 .wav .ogg .flac .aac .m4a .log").split()  # fmt: skip
+MEDIA_AND_LOGS = {
+    ".whl", ".jpg", ".jpeg", ".png", ".webp", ".svg", ".gif", ".avif", ".heic", ".mp4", ".mov", ".avi", ".wmv",
+    ".mkv", ".webm", ".mp3", ".wav", ".ogg", ".flac", ".aac", ".m4a", ".log",
+}  # fmt: skip
 
 
 def cog_yaml() -> dict:

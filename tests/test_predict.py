@@ -10,6 +10,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tokenizers import Tokenizer
+
+from granite import demo
 
 PAGE = json.loads(Path("tests/data/model_page.json").read_text(encoding="utf-8"))
 GREEDY = {"temperature": 0, "max_tokens": 24}
@@ -72,7 +75,9 @@ def test_the_model_pages_request_is_answered(client):
     assert prediction["status"] == "succeeded"
     assert all(isinstance(chunk, str) and chunk for chunk in prediction["output"])
     metrics = prediction["metrics"]
-    assert metrics["input_token_count"] == metrics["token_input_count"] == 72
+    formatted = re.search(r"formatted_prompt=(.*?) request_id=", prediction["logs"], re.DOTALL)[1]
+    tokens = len(Tokenizer.from_file(f"{demo.directory()}/tokenizer.json").encode(formatted).ids)
+    assert metrics["input_token_count"] == metrics["token_input_count"] == tokens
     assert metrics["output_token_count"] == metrics["token_output_count"] == 32
     assert metrics["finish_reason"] == "length"
     assert metrics["time_to_first_token"] > 0
@@ -136,14 +141,18 @@ def test_sixteen_at_once_each_with_its_own_log_and_metrics(client):
     """No line of one prediction in another's log."""
     with concurrent.futures.ThreadPoolExecutor(16) as threads:
         asked = [
-            threads.submit(predicted, client, prompt=f"Number {number}, please.", max_tokens=8 + number, min_tokens=8 + number)
+            threads.submit(
+                predicted, client, prompt=f"Number {number}, please.", max_tokens=8 + number, min_tokens=8 + number
+            )
             for number in range(16)
         ]
     for number, future in enumerate(asked):
         prediction = future.result()
         assert prediction["status"] == "succeeded"
         assert prediction["metrics"]["output_token_count"] == 8 + number
-        lines = re.findall(r"\[\w+ *\] (predict\(\) \w+|Formatted|SamplingParams|result|Generation)", prediction["logs"])
+        lines = re.findall(
+            r"\[\w+ *\] (predict\(\) \w+|Formatted|SamplingParams|result|Generation)", prediction["logs"]
+        )
         assert lines == [
             "predict() commencing", "Formatted", "SamplingParams", "result", "Generation", "predict() complete",
         ]  # fmt: skip
@@ -238,13 +247,13 @@ def test_what_the_schema_can_say_is_a_422_that_names_the_input(client):
             "InvalidInput: stop must not hold a NUL character, which no answer can hold: leave it out.",
         ),
         (
-            {"prompt": "x", "max_tokens": 8192},
-            "PromptTooLong: The prompt has 60 tokens and max_tokens is 8192, together above the model's context of "
-            "8192: shorten the prompt or lower max_tokens to 8132.",
+            {"prompt": "x", "system_prompt": "Be brief.", "max_tokens": 8192},
+            "PromptTooLong: The prompt has 18 tokens and max_tokens is 8192, together above the model's context of "
+            "8192: shorten the prompt or lower max_tokens to 8174.",
         ),
         (
-            {"prompt": "word " * 9000},
-            "PromptTooLong: The prompt has 9060 tokens, but the model's context holds 8192, answer included: shorten it.",
+            {"prompt": "word " * 9000, "system_prompt": "Be brief."},
+            "PromptTooLong: The prompt has 9018 tokens, but the model's context holds 8192, answer included: shorten it.",
         ),
     ],
 )

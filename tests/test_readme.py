@@ -17,14 +17,22 @@ def table(heading):
 
 def type_of(schema):
     members = schema.get("anyOf", [schema])
-    names = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "array": "list of texts"}
+    names = {
+        "string": "text",
+        "integer": "integer",
+        "number": "number",
+        "boolean": "true or false",
+        "array": "list of texts",
+    }
     return " or ".join(names[member["type"]] for member in members)
 
 
 def default_of(schema):
-    return {None: "none", "": "empty", False: "false"}.get(schema["default"]) if not isinstance(
-        schema["default"], int | float
-    ) or schema["default"] is False else str(schema["default"])
+    return (
+        {None: "none", "": "empty", False: "false"}.get(schema["default"])
+        if not isinstance(schema["default"], int | float) or schema["default"] is False
+        else str(schema["default"])
+    )
 
 
 def bounds_of(schema):
@@ -34,8 +42,14 @@ def bounds_of(schema):
 
 def test_the_inputs_table_is_the_schema():
     """Names in their order, types, defaults, bounds and descriptions."""
-    assert [row for row in table("Inputs")] == [
-        [f"`{name}`", type_of(schema), default_of(schema), bounds_of(schema), schema["description"].replace("|", "\\|")]
+    assert table("Inputs") == [
+        [
+            f"`{name}`",
+            type_of(schema),
+            default_of(schema),
+            bounds_of(schema),
+            schema["description"].replace("|", "\\|").replace("<", "&lt;"),
+        ]
         for name, schema in contract.input_properties().items()
     ]
 

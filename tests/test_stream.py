@@ -120,7 +120,7 @@ async def test_an_engine_that_dies_ends_the_answer_with_its_sentence():
     journal = Journal()
     chunks = started(Engine(Delta("a", 1), EngineDied("The engine died.")), journal)
     received = []
-    with pytest.raises(EngineDied, match="The engine died."):
+    with pytest.raises(EngineDied, match=r"The engine died\."):
         await asyncio.to_thread(received.extend, chunks)
     assert received == ["a"]
     assert journal.entries == [("error", "predict() failed", {"error": "EngineDied", "output_token_count": 1})]

@@ -1,5 +1,6 @@
 """The commands behind `script/`. Importing one takes the standard library alone: `--help` works before anything is
-installed, and `environment.enter()` brings the rest."""
+installed, and `environment.enter()` brings the rest.
+"""
 
 import sys
 

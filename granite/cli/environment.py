@@ -88,7 +88,9 @@ def _uv(home: Path, lock: Path) -> None:
     for index in _pip_setting("index-url"):
         command += ["--default-index", index]
     text = lock.read_text()
-    if "+cpu" in text and not any(Path(folder).is_dir() and [*Path(folder).glob("torch-*+cpu-*")] for folder in find_links):
+    if "+cpu" in text and not any(
+        Path(folder).is_dir() and [*Path(folder).glob("torch-*+cpu-*")] for folder in find_links
+    ):
         command += ["--index", PYTORCH_CPU_INDEX, "--index-strategy", "unsafe-best-match"]
     _run([*command, "-r", str(lock)])
 
@@ -124,14 +126,16 @@ def _run(command: list[str]) -> None:
         failed = process.returncode
         last = lines[-1] if lines else ""
     if failed:
-        raise OperatorError(f"Installing failed ({Path(command[0]).name}, exit {failed}). {last} Try again, or see above.")
+        raise OperatorError(
+            f"Installing failed ({Path(command[0]).name}, exit {failed}). {last} Try again, or see above."
+        )
 
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """One process at a time makes an environment; one that was left half made starts over."""
     home.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{home}.lock", "w") as handle:
+    with home.with_suffix(".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         if home.exists() and not [*home.glob("*.installed")]:
             shutil.rmtree(home)

@@ -20,7 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(prog="script/lint", description=__doc__).parse_args(argv)
     environment.enter(tests=True)
     failed = [
-        name for name, *arguments in CHECKS if subprocess.run([sys.executable, "-m", name, *arguments], cwd=environment.ROOT).returncode
+        name
+        for name, *arguments in CHECKS
+        if subprocess.run([sys.executable, "-m", name, *arguments], cwd=environment.ROOT).returncode
     ]
     return 1 if failed else 0
 

@@ -8,11 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from granite import hardware
 from granite.cli import client, contract, environment, inputs
+from granite.cli.sentence import sentence
 from granite.errors import GraniteError
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
@@ -108,7 +108,7 @@ def _stream(url: str, asked: dict[str, Any], arguments: argparse.Namespace) -> d
 
 def _summary(prediction: dict[str, Any]) -> str:
     if prediction["status"] != "succeeded":
-        return str(prediction.get("error") or prediction["status"])
+        return sentence(prediction.get("error") or f"The prediction ended as {prediction['status']}.")
     metrics = prediction["metrics"]
     speed = f", {metrics['tokens_per_second']:.1f} tokens/s" if "tokens_per_second" in metrics else ""
     return (

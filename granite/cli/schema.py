@@ -8,10 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from granite.cli import contract
 from granite.schema import Reading, SchemaError, read
 
-_ROOT = Path(__file__).resolve().parents[2]
-_WRITTEN = _ROOT / ".cog" / "openapi_schema.json"
 _EPILOG = """\
 The schema is one line, byte for byte what `cog build` writes; `| python3 -m json.tool` makes it readable. Imported
 models are looked for from the nearest folder above FILE that holds a cog.yaml, else from FILE's own.
@@ -23,13 +22,12 @@ printed; 2 Cog refuses the predictor, or there is no such file or class."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the schema and writes ours, names on stderr what Cog drops, and returns the exit code."""
     target = _parser().parse_args(argv).target
-    file, _, name = (target or f"{_ROOT / 'predict.py'}:Predictor").rpartition(":")
+    file, _, name = (target or f"{contract.ROOT / 'predict.py'}:Predictor").rpartition(":")
     try:
         reading = _read(Path(file), name)
         _print(reading)
         if target is None:
-            _WRITTEN.parent.mkdir(exist_ok=True)
-            _WRITTEN.write_bytes(reading.json().encode())
+            contract.write(reading)
     except (SchemaError, RecursionError) as error:
         print(f"{file}: {error}", file=sys.stderr)
         return 2

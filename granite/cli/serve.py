@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from granite.cli import environment
 
@@ -21,12 +22,12 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> NoReturn:
     arguments = parser().parse_args(argv)
     port = os.environ.get("PORT") or "5000"
     if not port.isdigit() or not 0 < int(port) < 65536:
         print(f"PORT={port} is refused: give a port from 1 to 65535.", file=sys.stderr)
-        return 2
+        sys.exit(2)
     environment.enter()
     from granite.cli import server
 
@@ -37,4 +38,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

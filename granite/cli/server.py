@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import Any
 
 from granite import cache, hardware
 from granite.cli import contract, environment
+from granite.cli.sentence import sentence
 from granite.errors import OperatorError
 
 CPU_CONCURRENCY = 32
@@ -107,7 +107,7 @@ class Server:
         """
         while (health := self.health())["status"] != "READY":
             if health["status"] == "SETUP_FAILED":
-                raise OperatorError(_setup_error(health))
+                raise OperatorError(sentence(health["setup"]["logs"]))
             if self._process.poll() is not None:
                 raise OperatorError(f"The server ended with exit code {self._process.returncode}: see {self.log}.")
             show(self._doing())
@@ -147,12 +147,6 @@ def _alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _setup_error(health: Mapping[str, Any]) -> str:
-    """The sentence that setup raised, out of the prefixes that Cog puts before it."""
-    logs = str(health.get("setup", {}).get("logs", "")).strip()
-    return re.sub(r"^.*?Setup failed: setup failed: (?:\w+: )?", "", logs, flags=re.DOTALL) or "The server's setup failed."
 
 
 def _log_file(port: int) -> Path:
