@@ -25,12 +25,14 @@ class Predictor(BasePredictor):
         """Load the model. A mistake of the operator's is told before vLLM is imported, which takes seconds."""
         settings = Settings.from_environment()
         logs.configure(settings)
-        found = weights.find(settings)
+        log = structlog.get_logger()
+        found = weights.find(settings, report=log.info)
         if found.notice:
-            structlog.get_logger().warning(found.notice)
+            log.warning(found.notice)
         self.prompt_format = PromptFormat(CHAT_TEMPLATE, settings.trust_chat_template)
         cancellation.install()
         profile.set_environment()
+        log.info("Importing vLLM")
         from granite.engine import Engine
 
         self.engine = Engine.start(profile.engine_args(found, settings))
@@ -81,6 +83,7 @@ class Predictor(BasePredictor):
         max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(description="Another name of stop: texts split at commas.", default=None),
     ) -> ConcatenateIterator[str]:
+        answer = Answer()
         request_id = uuid.uuid4().hex
         log = structlog.get_logger().bind(request_id=request_id, user_prompt=prompt)
         log.info("predict() commencing")
@@ -109,8 +112,9 @@ class Predictor(BasePredictor):
         formatted_prompt = self.prompt_format.format(asked)
         log.debug("Formatted prompt using chat template", formatted_prompt=formatted_prompt)
         tokenized = await self.engine.tokenize(formatted_prompt, sampling)
+        answer.prompt_tokens = tokenized.tokens
         params = self.engine.sampling_params(sampling)
         log.debug("SamplingParams", sampling_params=params)
 
         deltas = self.engine.generate(tokenized, params, request_id)
-        return stream(deltas, Record(Answer(tokenized.tokens), log, self.scope))
+        return stream(deltas, Record(answer, log, self.scope))

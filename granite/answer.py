@@ -17,9 +17,9 @@ class Delta:
 
 @dataclass
 class Answer:
-    """Grows by deltas. Times are seconds since the request began."""
+    """Grows by deltas. Times are seconds since it was made, when the request came."""
 
-    prompt_tokens: int
+    prompt_tokens: int = 0
     began: float = field(default_factory=time.perf_counter)
     tokens: int = 0
     finish_reason: str | None = None

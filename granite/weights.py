@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,10 @@ class Weights:
     """What an operator is told at every start."""
 
 
-def find(settings: Settings) -> Weights:
+def find(settings: Settings, report: Callable[[str], None] = lambda sentence: None) -> Weights:
     """`COG_WEIGHTS`, else `weights/`, else, only without a GPU, the demo weights, written if need be.
+
+    `report` gets a sentence for each step of writing them.
 
     Raises WeightsError for a directory that is missing or damaged, and on a GPU without weights.
     """
@@ -39,6 +42,6 @@ def find(settings: Settings) -> Weights:
     elif hardware.has_gpu():
         raise WeightsError(f"No model in {IN_TREE}: fill it by script/weights download, or set COG_WEIGHTS.")
     else:
-        return Weights(demo.write(), "granite-demo", DEMO_NOTICE)
+        return Weights(demo.write(report=report), "granite-demo", DEMO_NOTICE)
     checkpoint.check(directory)
     return Weights(directory)

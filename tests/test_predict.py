@@ -12,7 +12,8 @@ import psutil
 import pytest
 from tokenizers import Tokenizer
 
-from granite import demo
+from granite import weights
+from granite.settings import Settings
 
 PAGE = json.loads(Path("tests/data/model_page.json").read_text(encoding="utf-8"))
 GREEDY = {"temperature": 0, "max_tokens": 24}
@@ -76,7 +77,7 @@ def test_the_model_pages_request_is_answered(client):
     assert all(isinstance(chunk, str) and chunk for chunk in prediction["output"])
     metrics = prediction["metrics"]
     formatted = re.search(r"formatted_prompt=(.*?) request_id=", prediction["logs"], re.DOTALL)[1]
-    tokens = len(Tokenizer.from_file(f"{demo.directory()}/tokenizer.json").encode(formatted).ids)
+    tokens = len(Tokenizer.from_file(f"{weights.find(Settings()).directory}/tokenizer.json").encode(formatted).ids)
     assert metrics["input_token_count"] == metrics["token_input_count"] == tokens
     assert metrics["output_token_count"] == metrics["token_output_count"] == 32
     assert metrics["finish_reason"] == "length"

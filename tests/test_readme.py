@@ -1,7 +1,13 @@
 """What the README says, held against what there is."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import httpx
+import pytest
 
 from granite.cli import contract
 
@@ -65,3 +71,26 @@ def test_the_two_commands_exist():
     """They stand at the top."""
     for command in re.findall(r"^(script/\w+)", README, flags=re.MULTILINE):
         assert Path(command).is_file(), command
+
+
+@pytest.fixture(scope="module")
+def expected(server):
+    """What the examples' request answers, greedy and short."""
+    inputs = {"prompt": "What is granite?", "max_tokens": 16, "temperature": 0}
+    return "".join(httpx.post(f"{server.url}/predictions", json={"input": inputs}, timeout=120).json()["output"])
+
+
+@pytest.mark.parametrize(
+    ("language", "command"),
+    [("sh", ["sh", "-c"]), ("python", [sys.executable, "-c"]), ("js", ["node", "--input-type=module", "-e"])],
+)
+def test_the_examples_print_the_answer(server, expected, language, command):
+    """As they stand, but for the server's port and a short, repeatable answer."""
+    missing = [tool for tool in {"sh": ["curl", "jq"], "js": ["node"]}.get(language, []) if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} is not installed here")
+    code = re.search(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)[1]
+    code = code.replace("http://localhost:5000", server.url).replace("localhost:5000", server.url)
+    code = code.replace('"What is granite?"', '"What is granite?", "max_tokens": 16, "temperature": 0')
+    ran = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, expected), ran.stderr

@@ -9,10 +9,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
 import time
 import venv
 from collections.abc import Iterator
@@ -29,6 +31,9 @@ UV = "uv==0.13.9"
 
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI has no CPU build of PyTorch; asked only where no local folder of wheels holds one."""
+
+
+_PIP_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
 
 
 def enter(*, tests: bool = False) -> None:
@@ -82,16 +87,15 @@ def _install(home: Path, lock: Path) -> None:
 
 def _uv(home: Path, lock: Path) -> None:
     command = [str(_uv_program()), "pip", "install", "--python", str(home / "bin" / "python"), "--no-deps"]
-    find_links = _pip_setting("find-links")
-    for folder in find_links:
+    # Not for a GPU: a local CPU build of torch would pass for the same version.
+    folders = [] if hardware.has_gpu() else _pip_setting("find-links")
+    for folder in folders:
         command += ["--find-links", folder]
+    torch = re.search(r"^torch==\S+\+cpu", lock.read_text(), re.MULTILINE)
+    if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
+        _run([*command, "--default-index", PYTORCH_CPU_INDEX, torch.group()])
     for index in _pip_setting("index-url"):
         command += ["--default-index", index]
-    text = lock.read_text()
-    if "+cpu" in text and not any(
-        Path(folder).is_dir() and [*Path(folder).glob("torch-*+cpu-*")] for folder in find_links
-    ):
-        command += ["--index", PYTORCH_CPU_INDEX, "--index-strategy", "unsafe-best-match"]
     _run([*command, "-r", str(lock)])
 
 
@@ -100,7 +104,7 @@ def _uv_program() -> Path:
     home = cache.directory() / UV.replace("==", "-")
     program = home / "bin" / "uv"
     if not program.exists():
-        _run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(home), UV])
+        _run([sys.executable, "-m", *_PIP_INSTALL, "--target", str(home), UV])
     return program
 
 
@@ -114,21 +118,38 @@ def _pip_setting(name: str) -> list[str]:
 def _run(command: list[str]) -> None:
     """Run an installer. A terminal gets its live progress, a pipe its plain lines without the list of packages."""
     if sys.stderr.isatty():
-        failed = subprocess.run(command, stdout=sys.stderr).returncode
-        last = ""
+        failed, last = subprocess.run(command, stdout=sys.stderr).returncode, ""
     else:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            lines = []
+        last = ""
+        with (
+            _still_alive(),
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        ):
             for line in process.stdout or ():
-                if line.strip() and not line.startswith(" + ") and not line.startswith("WARNING: Location"):
-                    lines.append(line.strip())
-                    _say(f"  {line.strip()}")
+                if line.strip() and not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
+                    last = line.strip()
+                    _say(f"  {last}")
         failed = process.returncode
-        last = lines[-1] if lines else ""
     if failed:
-        raise OperatorError(
-            f"Installing failed ({Path(command[0]).name}, exit {failed}). {last} Try again, or see above."
-        )
+        raise OperatorError(f"Installing failed: {last or f'see above; {Path(command[0]).name} ended with {failed}'}")
+
+
+@contextmanager
+def _still_alive() -> Iterator[None]:
+    """A line every ten seconds: a pipe sees nothing of a download before it is done."""
+    began, done = time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not done.wait(10):
+            _say(f"  … {time.monotonic() - began:.0f} s")
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextmanager

@@ -23,7 +23,8 @@ CPU_CONCURRENCY = 32
 """Predictions at once where there is no GPU: more only share the same cores."""
 
 PHASES = (
-    ("Running setup", "Importing vLLM"),
+    ("Reading SmolLM2", "Writing the demo weights"),
+    ("Importing vLLM", "Importing vLLM"),
     ("Initializing a V1 LLM engine", "Starting the engine"),
     ("Starting to load model", "Loading the weights"),
     ("Warming up model", "Warming up"),

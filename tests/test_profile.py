@@ -1,0 +1,50 @@
+"""vLLM's arguments for the hardware at hand."""
+
+from pathlib import Path
+
+from granite import hardware, profile
+from granite.settings import Settings
+from granite.weights import Weights
+
+WEIGHTS = Weights(Path("/models/granite"))
+COMMON = {
+    "model": "/models/granite",
+    "served_model_name": "granite-3.3-8b-instruct",
+    "quantization": None,
+    "generation_config": "vllm",
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}
+
+
+def test_one_gpu_serves_the_whole_context_in_a_servers_batches(monkeypatch):
+    """The decorator's 256 predictions fit into one batch."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    assert profile.engine_args(WEIGHTS, Settings()) == COMMON | {
+        "dtype": "bfloat16",
+        "max_model_len": -1,
+        "max_num_batched_tokens": 8192,
+        "max_num_seqs": 256,
+        "safetensors_load_strategy": "prefetch",
+    }
+
+
+def test_a_cpu_never_splits_a_prefill(monkeypatch):
+    """So a whole context fits into one batch."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    assert profile.engine_args(WEIGHTS, Settings(cog_max_concurrency=32)) == COMMON | {
+        "dtype": "float32",
+        "max_model_len": 8192,
+        "enable_chunked_prefill": False,
+        "max_num_batched_tokens": 8192,
+        "max_num_seqs": 32,
+        "kv_cache_memory_bytes": 2 * 2**30,
+    }
+
+
+def test_engine_args_are_laid_over_the_profile(monkeypatch):
+    """Also over what the profile says itself."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    settings = Settings(engine_args={"max_model_len": 4096, "tensor_parallel_size": 2}, quantization="fp8_per_channel")
+    arguments = profile.engine_args(WEIGHTS, settings)
+    assert (arguments["max_model_len"], arguments["tensor_parallel_size"]) == (4096, 2)
+    assert arguments["quantization"] == "fp8_per_channel"
