@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
-from vllm.exceptions import VLLMClientError
+from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.renderers.params import TokenizeParams
 from vllm.sampling_params import RequestOutputKind
 from vllm.usage.usage_lib import UsageContext
@@ -21,7 +21,15 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from granite.answer import Delta
-from granite.errors import EngineDied, EngineError, InvalidInput, OperatorError, PromptTooLong, SettingsError
+from granite.errors import (
+    EngineDied,
+    EngineError,
+    InvalidInput,
+    OperatorError,
+    PromptTooLong,
+    RequestError,
+    SettingsError,
+)
 from granite.sampling import Sampling
 
 END_OF_TEXT = 0
@@ -69,7 +77,7 @@ class Engine:
         return self._llm.errored
 
     @property
-    def running(self) -> int:
+    def unfinished(self) -> int:
         """Requests that wait or run in the engine."""
         return self._llm.get_num_unfinished_requests()
 
@@ -101,7 +109,7 @@ class Engine:
         except (VLLMClientError, ValueError) as error:
             raise InvalidInput(f"vLLM refuses the sampling parameters: {error}") from None
 
-    async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncIterator[Delta]:
+    async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
         """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""
         try:
             async for output in self._llm.generate(prompt.rendered, params, request_id):
@@ -113,8 +121,8 @@ class Engine:
             ) from None
         except EngineGenerateError:
             raise EngineError("The engine could not finish this request: the server's own log says why.") from None
-        except VLLMClientError as error:
-            raise InvalidInput(f"vLLM refuses the request: {error}") from None
+        except (VLLMClientError, GracefulHTTPError) as error:
+            raise RequestError(f"vLLM refuses the request: {error}") from None
 
     def stop(self) -> None:
         self._llm.shutdown()

@@ -6,6 +6,7 @@ Console form: time, level, event, then `key=value` sorted by key, values bare. J
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -19,6 +20,9 @@ LONG_TEXT = 2000
 """Characters above which a text that stands elsewhere in full is shown by its two ends."""
 
 PROMPT_KEYS = ("user_prompt", "formatted_prompt", "text")
+
+STOP_TEXTS = re.compile(r"(\bstop=)\[.*\](?=, stop_token_ids=)", re.DOTALL)
+"""Where vLLM's repr of SamplingParams holds a caller's texts."""
 
 WRITTEN_WHOLE = ("formatted_prompt", "text")
 """A user's prompt is part of the formatted one, so it is never the place where a long text stands whole."""
@@ -68,6 +72,8 @@ def _redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> M
     for key in PROMPT_KEYS:
         if key in entry:
             entry[key] = f"<{len(entry[key])} characters>"
+    if "sampling_params" in entry:
+        entry["sampling_params"] = STOP_TEXTS.sub(r"\1<left out>", repr(entry["sampling_params"]))
     return entry
 
 

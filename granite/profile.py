@@ -15,6 +15,13 @@ from granite.weights import Weights
 CPU_CONTEXT = 8192
 """Tokens. The demo model was trained on no more, and on a CPU a prompt is prefilled in one piece."""
 
+_COMMON: dict[str, Any] = {
+    # The caller's numbers are the only ones: generation_config.json would add its own.
+    "generation_config": "vllm",
+    # One JSON schema white space for all: a small model fills max_tokens with newlines where any is allowed.
+    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+}
+
 
 def engine_args(weights: Weights, settings: Settings) -> dict[str, Any]:
     """The keyword arguments of vLLM's AsyncEngineArgs."""
@@ -40,7 +47,7 @@ def gpu_profile(settings: Settings) -> dict[str, Any]:
 
 def cpu_profile(settings: Settings) -> dict[str, Any]:
     return {
-        "dtype": "float32",
+        "dtype": "bfloat16" if hardware.bfloat16_flag(hardware.cpu_flags()) else "float32",
         "quantization": settings.quantization,
         "max_model_len": CPU_CONTEXT,
         # A seeded request whose prefill is split kills the CPU engine ("CPU Generator does not use offset"), and
@@ -49,6 +56,8 @@ def cpu_profile(settings: Settings) -> dict[str, Any]:
         "max_num_batched_tokens": CPU_CONTEXT,
         "max_num_seqs": settings.cog_max_concurrency,
         "kv_cache_memory_bytes": 2 * 2**30,
+        # Compiled is faster, where it can be compiled.
+        "enforce_eager": not hardware.has_compiler(),
         **_COMMON,
     }
 
@@ -69,11 +78,3 @@ def set_environment() -> None:
     environment = {"VLLM_NO_USAGE_STATS": "1", **({} if hardware.has_gpu() else cpu_environment())}
     for name, value in environment.items():
         os.environ.setdefault(name, value)
-
-
-_COMMON: dict[str, Any] = {
-    # The caller's numbers are the only ones: generation_config.json would add its own.
-    "generation_config": "vllm",
-    # One JSON schema white space for all: a small model fills max_tokens with newlines where any is allowed.
-    "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from granite.errors import InvalidInput
@@ -76,11 +75,11 @@ class PromptFormat:
         try:
             rendered: Any = render_jinja_template(
                 conversations=[asked.messages()],
-                chat_template=asked.chat_template or self._template,
+                chat_template=self._template if asked.chat_template is None else asked.chat_template,
                 add_generation_prompt=True,
                 thinking=asked.thinking,
             )
-        except (TemplateError, TypeError, ValueError) as error:
+        except Exception as error:  # a template is a program: it can raise anything
             raise InvalidInput(f"chat_template does not render: {type(error).__name__}.") from None
         return str(rendered[0][0])
 

@@ -8,7 +8,8 @@ So a task on the loop pumps the engine's deltas into a queue, and the generator 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
 from queue import SimpleQueue
 from typing import cast
 
@@ -19,7 +20,7 @@ from granite.answer import Delta
 from granite.record import Record
 
 
-def stream(deltas: AsyncIterator[Delta], record: Record) -> ConcatenateIterator[str]:
+def stream(deltas: AsyncGenerator[Delta], record: Record) -> ConcatenateIterator[str]:
     """Start the pump on the running loop and return the generator of its text.
 
     The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
@@ -30,10 +31,11 @@ def stream(deltas: AsyncIterator[Delta], record: Record) -> ConcatenateIterator[
     queue: SimpleQueue[str | BaseException | None] = SimpleQueue()
 
     async def pump() -> None:
-        async for delta in deltas:
-            record.add(delta)
-            if delta.text:
-                queue.put(delta.text)
+        async with aclosing(deltas):
+            async for delta in deltas:
+                record.add(delta)
+                if delta.text:
+                    queue.put(delta.text)
 
     def finish(task: asyncio.Task[None]) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()

@@ -42,6 +42,8 @@ def find(settings: Settings, report: Callable[[str], None] = lambda sentence: No
     elif hardware.has_gpu():
         raise WeightsError(f"No model in {IN_TREE}: fill it by script/weights download, or set COG_WEIGHTS.")
     else:
-        return Weights(demo.write(report=report), "granite-demo", DEMO_NOTICE)
+        directory = demo.write(report=report)
     checkpoint.check(directory)
+    if demo.is_demo(directory):
+        return Weights(directory, "granite-demo", DEMO_NOTICE)
     return Weights(directory)

@@ -1,10 +1,12 @@
 """What the tests share: the options, and one real Cog server with the real engine on the demo weights."""
 
 import json
+import os
 
 import pytest
 
 from granite import hardware
+from granite.settings import Settings
 
 
 def pytest_addoption(parser):
@@ -17,6 +19,10 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.skip(reason="slow: script/test --slow runs it"))
         if "gpu" in item.keywords and not hardware.has_gpu():
             item.add_marker(pytest.mark.skip(reason="there is no NVIDIA GPU on this machine"))
+
+
+for name in Settings.model_fields:
+    os.environ.pop(name.upper(), None)  # the tests state their own; the machine's would change what they see
 
 
 @pytest.fixture(scope="session")

@@ -1,31 +1,48 @@
 """The commands as a person runs them."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+import uuid
 
 import psutil
 import pytest
 
-PYTHON = {**os.environ, "PYTHON": sys.executable}
+RUN = "GRANITE_TEST_RUN"
+"""Marks every process of one run: children inherit it."""
 
 
-def run(command, *arguments, **options):
-    return subprocess.run(
-        [f"script/{command}", *arguments], capture_output=True, text=True, timeout=300, env=PYTHON, **options
-    )
+@pytest.fixture
+def environment():
+    """The environment of one run; afterwards none of its processes is left."""
+    mark = uuid.uuid4().hex
+    yield {**os.environ, "PYTHON": sys.executable, RUN: mark}
+    left = []
+    for process in psutil.process_iter(["pid", "name"]):
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(RUN) == mark:
+                left.append(process.name())
+    assert left == []
 
 
-def servers():
-    """Every process of a Cog server or an engine that this test process is an ancestor of, or that lost its parent."""
-    return [
-        process.info["pid"]
-        for process in psutil.process_iter(["pid", "cmdline", "name"])
-        if "cog.server.http" in (process.info["cmdline"] or []) or "VLLM" in (process.info["name"] or "")
-    ]
+@pytest.fixture
+def run(environment):
+    """Run a command to its end."""
+
+    def run(command, *arguments, stdin=None, **variables):
+        return subprocess.run(
+            [f"script/{command}", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            input=stdin,
+            env=environment | variables,
+        )
+
+    return run
 
 
 @pytest.mark.parametrize("command", ["predict", "serve", "lint", "setup", "weights", "schema"])
@@ -46,22 +63,27 @@ def test_help_explains_without_installing_anything(command, tmp_path):
         (["--json", "@/nowhere.json"], "@/nowhere.json cannot be read: No such file or directory."),
     ],
 )
-def test_a_mistake_is_told_before_the_model_loads(arguments, sentence):
+def test_a_mistake_is_told_before_the_model_loads(run, arguments, sentence):
     """One sentence, exit 2, no server."""
     ran = run("predict", *arguments)
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"{sentence}\n")
 
 
-def test_nothing_to_ask_is_a_mistake_too():
+def test_nothing_to_ask_is_a_mistake_too(run):
     """The usage, and how to ask."""
     ran = run("predict")
     assert ran.returncode == 2
     assert ran.stderr.endswith('Nothing to ask: give a prompt, such as script/predict "What is granite?"\n')
 
 
-def test_an_answer_streams_and_everything_is_gone_afterwards(tmp_path):
-    """The text on stdout, progress and metrics on stderr, and the engine's own refusals at the end: two runs in one."""
-    before = set(servers())
+def test_stdin_is_read_in_the_environment_that_stays(run):
+    """Started by a Python from outside, which starts over in the environment."""
+    ran = run("predict", "--json", "@-", stdin='{"prompt": "Hi", "top_p": 7}', PYTHON=sys._base_executable)
+    assert (ran.returncode, ran.stderr) == (2, "top_p must be from 0 to 1, got 7.\n")
+
+
+def test_an_answer_streams_and_nothing_is_left(run, tmp_path):
+    """The text on stdout; progress, logs and metrics on stderr."""
     request = tmp_path / "request.json"
     request.write_text(json.dumps({"prompt": "What is the capital of France?", "temperature": 0}))
     ran = run("predict", "--json", f"@{request}", "-i", "max_tokens=16", "--logs")
@@ -73,10 +95,9 @@ def test_an_answer_streams_and_everything_is_gone_afterwards(tmp_path):
     assert any(line.startswith("Ready after ") for line in lines)
     assert "predict() complete" in ran.stderr
     assert "tokens in, " in lines[-1]
-    assert set(servers()) <= before
 
 
-def test_a_failed_prediction_is_its_sentence_and_exit_1():
+def test_a_failed_prediction_is_its_sentence_and_exit_1(run):
     """And --prediction prints the object itself."""
     ran = run("predict", "Hi", "-i", "top_p=0", "--prediction")
     assert ran.returncode == 1
@@ -86,40 +107,49 @@ def test_a_failed_prediction_is_its_sentence_and_exit_1():
     assert ran.stderr.splitlines()[-1] == "top_p must be above 0 and at most 1, got 0."
 
 
-def test_an_interrupt_stops_every_process():
-    """Ctrl-C while the model loads: nothing is left, and there is no traceback."""
-    before = set(servers())
+@pytest.mark.parametrize(
+    ("ending", "when"),
+    [
+        (signal.SIGINT, "Importing vLLM"),
+        pytest.param(signal.SIGTERM, "predict() commencing", marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, "predict() commencing", marks=pytest.mark.slow),
+    ],
+)
+def test_an_interrupt_stops_every_process(environment, ending, when):
+    """While the model loads and while an answer streams: nothing is left, and there is no traceback."""
     process = subprocess.Popen(
-        ["script/predict", "Hi"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=PYTHON
+        ["script/predict", "Tell a story.", "-i", "max_tokens=8000", "-i", "min_tokens=8000", "--logs"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     said = ""
-    while "Importing vLLM" not in said:
+    while when not in said:
         line = process.stderr.readline()
         assert line, said
         said += line
-    process.send_signal(signal.SIGINT)
-    out, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert (out, "Traceback" in rest) == ("", False)
-    assert set(servers()) <= before
+    process.send_signal(ending)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 128 + ending
+    assert "Traceback" not in rest
 
 
-def test_weights_that_are_not_there_fail_within_seconds():
+def test_weights_that_are_not_there_fail_within_seconds(run):
     """The operator's sentence, without Cog's prefixes."""
-    ran = subprocess.run(
-        ["script/predict", "Hi"], capture_output=True, text=True, timeout=120, env={**PYTHON, "COG_WEIGHTS": "/nowhere"}
-    )
+    ran = run("predict", "Hi", COG_WEIGHTS="/nowhere")
     assert ran.returncode == 1
     assert ran.stderr.splitlines()[-1] == "/nowhere is not a directory; run script/weights download --to /nowhere."
 
 
-def test_a_port_that_is_none_is_refused():
+def test_engine_args_that_are_no_json_are_one_sentence(run):
+    """Before a server is started."""
+    ran = run("predict", "Hi", ENGINE_ARGS="[1]")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == 'ENGINE_ARGS=[1] is refused: not a JSON object such as {"max_model_len": 8192}.\n'
+
+
+def test_a_port_that_is_none_is_refused(run):
     """Before anything is started."""
-    ran = subprocess.run(["script/serve"], capture_output=True, text=True, timeout=60, env={**PYTHON, "PORT": "http"})
+    ran = run("serve", PORT="http")
     assert (ran.returncode, ran.stderr) == (2, "PORT=http is refused: give a port from 1 to 65535.\n")
-
-
-def test_an_old_python_is_one_sentence():
-    """Every command says which Python it needs."""
-    source = Path("granite/cli/__init__.py").read_text()
-    assert "set PYTHON to a Python 3.11 or newer" in source

@@ -69,11 +69,11 @@ async def test_a_cancel_leaves_nothing_running_and_a_death_is_seen(engine_module
     cancellation = Cancellation()
     chunks = started("canceled", cancellation)
     assert await asyncio.to_thread(next, chunks)
-    assert engine.running == 1
+    assert engine.unfinished == 1
     cancellation.cancel()
     with pytest.raises(BaseException, match="canceled"):
         await drained(chunks)
-    assert engine.running == 0
+    assert engine.unfinished == 0
 
     chunks = started("killed", Cancellation())
     assert await asyncio.to_thread(next, chunks)

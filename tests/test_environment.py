@@ -5,18 +5,51 @@ from pathlib import Path
 
 import pytest
 
+from granite import cache
 from granite.cli import environment
 from granite.errors import OperatorError
 
 
-def test_it_lies_in_the_cache_under_the_key_of_its_lock(monkeypatch, tmp_path):
-    """Another lock is another environment; nothing lies in the tree."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_another_lock_is_another_environment(tmp_path):
+    """So an old one never runs new code."""
     lock, other = tmp_path / "a.txt", tmp_path / "b.txt"
     lock.write_text("six==1.17.0\n")
     other.write_text("six==1.16.0\n")
     assert environment._key(lock) != environment._key(other)
+
+
+def test_nothing_is_installed_into_the_tree():
+    """An image's build must not meet it."""
+    assert Path(sys.prefix).is_relative_to(cache.directory())
     assert not Path(sys.prefix).is_relative_to(environment.ROOT)
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(monkeypatch, tmp_path):
+    """It names the variable that names another."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(OperatorError, match=r"^Cannot install: .*XDG_CACHE_HOME names another place"):
+        environment.ensure()
+
+
+@pytest.mark.parametrize(
+    ("config", "variables", "links"),
+    [
+        ("[global]\nfind-links = /a\n    /b\n", {}, ["/a", "/b"]),
+        ("[global]\nfind-links = /a\n", {"PIP_FIND_LINKS": "/c /a"}, ["/a", "/c"]),
+        ("", {}, []),
+    ],
+)
+def test_pips_settings_are_read(monkeypatch, tmp_path, config, variables, links):
+    """From its files and its variables, which count more and so stand last."""
+    (tmp_path / "pip.conf").write_text(config)
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "executable", sys._base_executable)
+    assert environment.pip_setting("find-links") == links
 
 
 def test_an_installer_that_fails_is_its_last_words(capsys):

@@ -4,25 +4,32 @@ from pathlib import Path
 
 import pytest
 
-from granite import demo
+from granite import demo, hardware
 from granite.demo import Form, source
 from granite.errors import WeightsError
 
 
 @pytest.mark.parametrize(
     ("flags", "form"),
-    [("fpu avx2 avx512f avx512_vnni", Form.INT8), ("fpu avx2 amx_int8", Form.INT8), ("fpu avx2 avx512f", Form.EXACT)],
+    [
+        ({"avx2", "avx512_vnni", "avx512_bf16"}, Form.EXACT),
+        ({"avx2", "avx512_vnni"}, Form.INT8),
+        ({"avx2", "amx_int8"}, Form.INT8),
+        ({"avx2", "avx512f"}, Form.EXACT),
+        (set(), Form.EXACT),
+    ],
 )
-def test_fastest_form_follows_the_cpu(tmp_path: Path, flags: str, form: Form) -> None:
-    """8 bits where the CPU has instructions for them, float32 elsewhere."""
+def test_fastest_form_follows_the_cpu(flags: set[str], form: Form) -> None:
+    """Exact where the CPU computes in bfloat16, else 8 bits where it has instructions for them."""
+    assert demo.fastest_form(flags).form is form
+
+
+def test_flags_are_the_first_processors(tmp_path: Path) -> None:
+    """As Linux lists them; no list, no flags."""
     cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\n\nprocessor\t: 1\nflags\t\t: {flags}\n")
-    assert demo.fastest_form(cpuinfo).form is form
-
-
-def test_fastest_form_without_linux(tmp_path: Path) -> None:
-    """No /proc/cpuinfo, no flags: float32."""
-    assert demo.fastest_form(tmp_path / "absent").form is Form.EXACT
+    cpuinfo.write_text("processor\t: 0\nflags\t\t: fpu avx2\n\nprocessor\t: 1\nflags\t\t: fpu\n")
+    assert hardware.cpu_flags(cpuinfo) == {"fpu", "avx2"}
+    assert hardware.cpu_flags(tmp_path / "absent") == set()
 
 
 def test_each_form_has_its_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

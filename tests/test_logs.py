@@ -65,3 +65,15 @@ def test_prompts_and_answers_can_be_kept_out(logged):
         "result", settings={"LOG_PROMPTS": "false"}, user_prompt="secret", formatted_prompt="<secret>", text="answer"
     )
     assert line.endswith("formatted_prompt=<8 characters> text=<6 characters> user_prompt=<6 characters>\n")
+
+
+def test_stop_texts_are_a_callers_words_too(logged):
+    """They stand in vLLM's own words about a request."""
+    params = "SamplingParams(seed=1, stop=['a, stop_token_ids=', \"b]\"], stop_token_ids=[0], bad_words=[])"
+
+    class Params:
+        def __repr__(self):
+            return params
+
+    line = logged("SamplingParams", settings={"LOG_PROMPTS": "false"}, sampling_params=Params())
+    assert line.endswith("sampling_params=SamplingParams(seed=1, stop=<left out>, stop_token_ids=[0], bad_words=[])\n")

@@ -59,8 +59,8 @@ def events(client, inputs, **body):
 
 
 def engine_rests(server):
-    """Whether the engine stops computing long before 4,000 tokens, which take it minutes, are done."""
-    deadline = time.monotonic() + 30
+    """Whether the engine stops computing long before 8,000 tokens, which take it minutes, are done."""
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         processes = psutil.Process(server.pid).children(recursive=True)
         before = sum(sum(process.cpu_times()[:2]) for process in processes)
@@ -118,7 +118,6 @@ def test_the_first_chunk_comes_as_soon_as_the_first_token(client):
         for name, _, at in events(client, {"prompt": "Count to fifty.", "max_tokens": 96, "min_tokens": 96})
         if name == "output"
     ]
-    assert len(outputs) > 48
     assert outputs[0] < outputs[-1] / 3
 
 
@@ -160,7 +159,7 @@ def test_sixteen_at_once_each_with_its_own_log_and_metrics(client):
         assert set(re.findall(r"user_prompt=(Number \d+)", prediction["logs"])) == {f"Number {number}"}
 
 
-LONG = {"prompt": "Tell a very long story.", "max_tokens": 4000, "min_tokens": 4000}
+LONG = {"prompt": "Tell a very long story.", "max_tokens": 8000, "min_tokens": 8000}
 
 
 def test_cancel_stops_the_engine(client, server):
@@ -174,7 +173,7 @@ def test_cancel_stops_the_engine(client, server):
     assert completed["status"] == "canceled"
     assert time.monotonic() - canceled_at < 10
     assert "predict() canceled" in completed["logs"]
-    assert 0 < completed["metrics"]["output_token_count"] < 4000
+    assert 0 < completed["metrics"]["output_token_count"] < 8000
     assert engine_rests(server)
 
 
@@ -186,14 +185,18 @@ def test_a_dropped_connection_stops_the_engine(client, server):
     assert engine_rests(server)
 
 
-@pytest.mark.parametrize("prompt", ["Repeat: 🪨🌋🏔️👩‍🔬 岩石 火山", "Write only emoji: 😀😃😄😁😆😅"])
-def test_no_chunk_splits_a_character(client, prompt):
-    """Nor is there a replacement character where max_tokens cuts one."""
-    raw = f"<|start_of_role|>user<|end_of_role|>{prompt}<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>{prompt[-6:]}"
-    for tokens in (5, 6, 7, 8):
+def test_no_chunk_splits_a_character(client):
+    """Emoji take several tokens each: some answers are cut inside one, and none shows half of it."""
+    faces = "😀😃😄😁😆😅" * 4
+    raw = f"<|start_of_role|>user<|end_of_role|>Repeat: {faces}<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>{faces}"
+    texts = []
+    for tokens in range(1, 9):
         prediction = predicted(client, prompt=raw, temperature=0, max_tokens=tokens, min_tokens=tokens)
-        assert prediction["status"] == "succeeded"
+        assert prediction["metrics"]["output_token_count"] == tokens
         assert not any("\ufffd" in chunk for chunk in prediction["output"])
+        texts.append("".join(prediction["output"]))
+    assert any(ord(character) > 0x1F000 for character in texts[-1])
+    assert len(set(texts)) < len(texts)
 
 
 def test_no_special_token_appears(client):

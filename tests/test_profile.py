@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from granite import hardware, profile
 from granite.settings import Settings
 from granite.weights import Weights
@@ -28,16 +30,20 @@ def test_one_gpu_serves_the_whole_context_in_a_servers_batches(monkeypatch):
     }
 
 
-def test_a_cpu_never_splits_a_prefill(monkeypatch):
-    """So a whole context fits into one batch."""
+@pytest.mark.parametrize(("flags", "dtype"), [({"avx512_vnni"}, "float32"), ({"avx512_bf16"}, "bfloat16")])
+def test_a_cpu_never_splits_a_prefill(monkeypatch, flags, dtype):
+    """So a whole context fits into one batch; the type is what the CPU has instructions for."""
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(hardware, "has_compiler", lambda: True)
     assert profile.engine_args(WEIGHTS, Settings(cog_max_concurrency=32)) == COMMON | {
-        "dtype": "float32",
+        "dtype": dtype,
         "max_model_len": 8192,
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": 8192,
         "max_num_seqs": 32,
         "kv_cache_memory_bytes": 2 * 2**30,
+        "enforce_eager": False,
     }
 
 

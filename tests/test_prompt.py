@@ -1,7 +1,7 @@
 """Granite's prompt format, and what a caller may put into it."""
 
 import json
-from datetime import datetime
+import re
 from pathlib import Path
 
 import pytest
@@ -32,10 +32,6 @@ def refused(trust_request=False, **asked):
     return str(caught.value)
 
 
-def today():
-    return datetime.now().strftime("%B %d, %Y")
-
-
 @pytest.mark.parametrize("case", GOLDEN, ids=[case["name"] for case in GOLDEN])
 def test_the_template_renders_what_granite_was_trained_on(case):
     """Byte for byte, through transformers' own renderer, on a frozen date."""
@@ -51,9 +47,9 @@ def test_the_template_renders_what_granite_was_trained_on(case):
 
 def test_a_prompt_becomes_a_user_turn_under_the_default_system_text():
     """With today's date."""
-    assert formatted(prompt="Hi") == (
+    assert re.sub(r"Date: \w+ \d\d, \d{4}\.", "Date: TODAY.", formatted(prompt="Hi")) == (
         "<|start_of_role|>system<|end_of_role|> Knowledge Cutoff Date: April 2024.\n"
-        f" Today's Date: {today()}. You are Granite, developed by IBM. You are a helpful AI assistant.<|end_of_text|>\n"
+        " Today's Date: TODAY. You are Granite, developed by IBM. You are a helpful AI assistant.<|end_of_text|>\n"
         "<|start_of_role|>user<|end_of_role|>Hi<|end_of_text|>\n"
         "<|start_of_role|>assistant<|end_of_role|>"
     )
@@ -123,9 +119,10 @@ def test_tokens_that_open_nothing_pass():
 def test_a_trusted_request_brings_its_own_template():
     """It sees the same messages."""
     assert formatted(trust_request=True, chat_template="{{ messages[0].content | upper }}") == "HI"
+    assert formatted(trust_request=True, chat_template="") == ""
 
 
-@pytest.mark.parametrize("template", ["{{", "{{ undefined() }}", "{{ raise_exception('secret text') }}"])
+@pytest.mark.parametrize("template", ["{{", "{{ undefined() }}", "{{ raise_exception('secret text') }}", "{{ 1 / 0 }}"])
 def test_a_template_that_does_not_render_is_one_sentence(template):
     """Without the words of the template or the prompt."""
     with pytest.raises(InvalidInput, match=r"^chat_template does not render: \w+\.$"):

@@ -4,9 +4,10 @@ from dataclasses import asdict
 
 import pytest
 
+from granite.cli import contract
 from granite.errors import InvalidInput
 from granite.faults import Faults
-from granite.sampling import Sampling
+from granite.sampling import PREDICT_MAX_TOKENS, Sampling
 
 GIVEN = {
     "max_tokens": 512,
@@ -147,3 +148,8 @@ def test_minus_one_turns_top_k_off():
 def test_max_completion_tokens_is_max_tokens():
     """Beside the default it counts."""
     assert sampled(max_completion_tokens=8)["max_tokens"] == 8
+
+
+def test_the_default_of_max_tokens_is_predicts():
+    """What contradicts max_completion_tokens is a max_tokens that somebody chose."""
+    assert contract.input_properties()["max_tokens"]["default"] == PREDICT_MAX_TOKENS

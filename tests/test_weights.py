@@ -13,15 +13,32 @@ def whole():
     return demo.write()
 
 
-def test_cog_weights_come_first(whole):
+@pytest.fixture
+def model(whole, tmp_path):
+    """The same files without the demo's card: a model like any other."""
+    directory = tmp_path / "model"
+    directory.mkdir()
+    for file in whole.iterdir():
+        if file.name != "demo.json":
+            (directory / file.name).symlink_to(file)
+    return directory
+
+
+def test_cog_weights_come_first(model):
     """Whatever lies in the tree."""
-    assert weights.find(Settings(cog_weights=whole)) == weights.Weights(whole)
+    assert weights.find(Settings(cog_weights=model)) == weights.Weights(model)
 
 
-def test_then_the_tree(monkeypatch, whole):
+def test_then_the_tree(monkeypatch, model):
     """As soon as it holds a config."""
-    monkeypatch.setattr(weights, "IN_TREE", whole)
-    assert weights.find(Settings()) == weights.Weights(whole)
+    monkeypatch.setattr(weights, "IN_TREE", model)
+    assert weights.find(Settings()) == weights.Weights(model)
+
+
+def test_a_demo_is_announced_wherever_it_lies(whole):
+    """Nobody takes it for Granite."""
+    found = weights.find(Settings(cog_weights=whole))
+    assert (found.name, found.notice) == ("granite-demo", weights.DEMO_NOTICE)
 
 
 def test_then_the_demo_where_there_is_no_gpu(monkeypatch, tmp_path):

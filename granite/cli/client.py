@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from http.client import HTTPException
 from typing import Any
+
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Past any proxy that the environment names: the server is on this machine's loopback."""
 
 
 class Refused(Exception):
-    """The server took no prediction; a sentence says why."""
+    """The server took no prediction, or did not finish it; a sentence says why."""
 
 
-def events(url: str, inputs: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def events(url: str, inputs: dict[str, Any]) -> Generator[tuple[str, dict[str, Any]]]:
     """Each event's name and data, as it arrives. Closing the iterator drops the connection, which cancels.
 
     Raises Refused.
@@ -28,10 +32,12 @@ def events(url: str, inputs: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
         headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
     )
     try:
-        with urllib.request.urlopen(request) as response:
+        with DIRECT.open(request) as response:
             yield from _parse(line.decode().rstrip("\r\n") for line in response)
     except urllib.error.HTTPError as error:
         raise Refused(_sentence(error)) from None
+    except (OSError, HTTPException):
+        raise Refused("The server dropped the connection.") from None
 
 
 def _parse(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ def ours() -> Reading:
 
 def write(reading: Reading) -> None:
     WRITTEN.parent.mkdir(exist_ok=True)
-    WRITTEN.write_bytes(reading.json().encode())
+    # Renamed into place: a server that starts meanwhile must never read half a schema.
+    partial = WRITTEN.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(reading.json().encode())
+    partial.replace(WRITTEN)
 
 
 def input_properties() -> dict[str, Any]:

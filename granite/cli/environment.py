@@ -6,11 +6,13 @@ it. The lock is the GPU's where there is a GPU, else the CPU's. Standard library
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -38,28 +40,36 @@ _PIP_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check", "--r
 
 def enter(*, tests: bool = False) -> None:
     """Go on in the environment: returns when this process already runs there, else makes it and starts over in it."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:
+            signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         home = ensure(tests=tests)
     except OperatorError as error:
-        sys.exit(f"{error}")
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if Path(sys.prefix).resolve() == home.resolve():
         return
     # Three processes import vLLM: without cached bytecode each compiles it again, 10 s of processor time.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # coglet starts its worker as `python` from PATH.
-    os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     python = str(home / "bin" / "python")
     sys.stdout.flush()
     os.execv(python, [python, *sys.orig_argv[1:]])
 
 
 def ensure(*, tests: bool = False) -> Path:
-    """The environment's directory, made if it is not there. Raises OperatorError with the installer's last words."""
+    """The environment's directory, made if it is not there. Raises OperatorError: the disk's, or the installer's last words."""
     lock = ROOT / ("requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt")
-    home = cache.directory() / f"env-{_key(lock)}"
-    _install(home, lock)
-    if tests:
-        _install(home, ROOT / "requirements-test.txt")
+    try:
+        home = cache.directory() / f"env-{_key(lock)}"
+        _install(home, lock)
+        if tests:
+            _install(home, ROOT / "requirements-test.txt")
+    except (OSError, RuntimeError) as error:
+        raise OperatorError(f"Cannot install: {error}. XDG_CACHE_HOME names another place to install into.") from None
     return home
 
 
@@ -88,13 +98,13 @@ def _install(home: Path, lock: Path) -> None:
 def _uv(home: Path, lock: Path) -> None:
     command = [str(_uv_program()), "pip", "install", "--python", str(home / "bin" / "python"), "--no-deps"]
     # Not for a GPU: a local CPU build of torch would pass for the same version.
-    folders = [] if hardware.has_gpu() else _pip_setting("find-links")
+    folders = [] if hardware.has_gpu() else pip_setting("find-links")
     for folder in folders:
         command += ["--find-links", folder]
     torch = re.search(r"^torch==\S+\+cpu", lock.read_text(), re.MULTILINE)
     if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
         _run([*command, "--default-index", PYTORCH_CPU_INDEX, torch.group()])
-    for index in _pip_setting("index-url"):
+    for index in pip_setting("index-url")[-1:]:
         command += ["--default-index", index]
     _run([*command, "-r", str(lock)])
 
@@ -108,11 +118,17 @@ def _uv_program() -> Path:
     return program
 
 
-def _pip_setting(name: str) -> list[str]:
-    """What pip was told on this machine, which uv does not read."""
-    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    values = [line.partition("=")[2].strip("'\"") for line in listed.splitlines() if f".{name}=" in line]
-    return list(dict.fromkeys(value for line in values for value in line.split()))
+def pip_setting(name: str) -> list[str]:
+    """What pip was told on this machine, which uv does not read: every value, the one that counts most last.
+
+    `extra-index-url` is left out: with uv the first index that has a package would hide PyPI's pins of it.
+    """
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    settings = dict(line.split("=", 1) for line in listed.splitlines() if "=" in line)
+    sources = (f"global.{name}", f"install.{name}", f":env:.{name}")
+    values = [value for source in sources for value in ast.literal_eval(settings.get(source, "''")).split()]
+    return list(dict.fromkeys(values))
 
 
 def _run(command: list[str]) -> None:
@@ -125,10 +141,14 @@ def _run(command: list[str]) -> None:
             _still_alive(),
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
         ):
-            for line in process.stdout or ():
-                if line.strip() and not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
-                    last = line.strip()
-                    _say(f"  {last}")
+            try:
+                for line in process.stdout or ():
+                    if line.strip() and not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
+                        last = line.strip()
+                        _say(f"  {last}")
+            except BaseException:
+                process.terminate()
+                raise
         failed = process.returncode
     if failed:
         raise OperatorError(f"Installing failed: {last or f'see above; {Path(command[0]).name} ended with {failed}'}")

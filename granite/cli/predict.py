@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -47,23 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().print_usage(sys.stderr)
         print('Nothing to ask: give a prompt, such as script/predict "What is granite?"', file=sys.stderr)
         return EXIT_USAGE
+    # What stdin held would be gone when this process starts over in the environment.
+    if arguments.json == "@-" or any(pair.endswith("=@-") for pair in pairs):
+        environment.enter()
     try:
         asked = inputs.read(pairs, arguments.json, contract.input_properties())
     except inputs.InputError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     environment.enter()
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         return _predict(asked, arguments)
-    except GraniteError as error:
+    except (GraniteError, client.Refused) as error:
         print(error, file=sys.stderr)
-    except client.Refused as error:
-        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # The reader has seen enough; without this Python would complain once more when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return EXIT_FAILED
 
 
 def _predict(asked: dict[str, Any], arguments: argparse.Namespace) -> int:
@@ -85,22 +89,25 @@ def _first_answer_soonest() -> dict[str, str]:
     """On a CPU compiling the model takes longer than a single answer can win back."""
     if hardware.has_gpu():
         return {}
-    operator = json.loads(os.environ.get("ENGINE_ARGS") or "{}")
-    return {"ENGINE_ARGS": json.dumps({"enforce_eager": True, **operator})}
+    from granite.settings import Settings
+
+    return {"ENGINE_ARGS": json.dumps({"enforce_eager": True, **Settings.from_environment().engine_args})}
 
 
 def _stream(url: str, asked: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     chunks: list[str] = []
     prediction: dict[str, Any] = {"status": "failed", "error": "The server dropped the connection."}
-    for event, data in client.events(url, asked):
-        if event == "output":
-            chunks.append(data["chunk"])
-            if not arguments.prediction:
-                print(data["chunk"], end="", flush=True)
-        elif event == "log" and arguments.logs:
-            print(data["data"], end="", file=sys.stderr)
-        elif event == "completed":
-            prediction = data
+    # Closed before the server is stopped, whatever happens here: Cog waits for open responses.
+    with contextlib.closing(client.events(url, asked)) as events:
+        for event, data in events:
+            if event == "output":
+                chunks.append(data["chunk"])
+                if not arguments.prediction:
+                    print(data["chunk"], end="", flush=True)
+            elif event == "log" and arguments.logs:
+                print(data["data"], end="", file=sys.stderr)
+            elif event == "completed":
+                prediction = data
     if chunks and not arguments.prediction:
         print()
     return {**prediction, "input": asked, "output": chunks}

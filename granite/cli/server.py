@@ -9,13 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from granite import cache, hardware
 from granite.cli import contract, environment
+from granite.cli.client import DIRECT
 from granite.cli.sentence import sentence
 from granite.errors import OperatorError
 
@@ -31,6 +32,8 @@ PHASES = (
 )
 """What the server's log holds when each phase begins, in their order."""
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 END_SECONDS = 20
 """How long a server may take to end by itself before it is killed."""
 
@@ -43,12 +46,18 @@ def variables(port: int, extra: Mapping[str, str] | None = None) -> dict[str, st
     """The environment of a server: this process's, below it what the image sets and a build would bake in."""
     import yaml
 
+    from granite.settings import Settings
+
     cog = yaml.safe_load((environment.ROOT / "cog.yaml").read_text())
     image = dict(pair.split("=", 1) for pair in cog["environment"])
-    if not hardware.has_gpu():
-        image["COG_MAX_CONCURRENCY"] = str(CPU_CONCURRENCY)
-    ours = {"COG_PREDICT_TYPE_STUB": cog["predict"], "PORT": str(port), **(extra or {})}
-    return {**image, **os.environ, **ours}
+    # Without it Cog runs one prediction at a time.
+    most = Settings.model_fields["cog_max_concurrency"].default if hardware.has_gpu() else CPU_CONCURRENCY
+    ours = {"COG_MAX_CONCURRENCY": str(most), "COG_PREDICT_TYPE_STUB": cog["predict"], "PORT": str(port)}
+    operator = {name: value for name, value in {**os.environ, **(extra or {})}.items() if value}
+    if "COG_WEIGHTS" in operator:
+        # The server's working directory is the project, not the operator's.
+        operator["COG_WEIGHTS"] = str(Path(operator["COG_WEIGHTS"]).expanduser().absolute())
+    return {**image, **ours, **operator, "PORT": str(port)}
 
 
 def prepare() -> None:
@@ -56,37 +65,46 @@ def prepare() -> None:
     contract.write(contract.ours())
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Server:
-    """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes."""
+    """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes.
+
+    `url` is where it listens, `log` the file that takes what it prints: it may hold prompts, so only its owner can read
+    it, and it is kept only where the server failed.
+    """
 
     def __init__(self, extra: Mapping[str, str] | None = None) -> None:
         """`extra`: environment variables of its own."""
-        prepare()
-        port = free_port()
+        port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.log = _log_file(port)
-        with self.log.open("w") as log:
+        self.log = cache.directory() / "logs" / f"server-{port}.log"
+        self._environment = variables(port, extra)
+        self._failed = False
+
+    def __enter__(self) -> Server:
+        prepare()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as log:
             self._process = subprocess.Popen(
                 command("127.0.0.1"),
                 cwd=environment.ROOT,
-                env=variables(port, extra),
+                env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-
-    def __enter__(self) -> Server:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.stop()
+        if not self._failed:
+            self.log.unlink(missing_ok=True)
 
     @property
     def pid(self) -> int:
@@ -95,10 +113,10 @@ class Server:
     def health(self) -> dict[str, Any]:
         """`/health-check`: its `status`, and `setup` with its logs. STARTING until it answers."""
         try:
-            with urllib.request.urlopen(f"{self.url}/health-check", timeout=10) as response:
+            with DIRECT.open(f"{self.url}/health-check", timeout=10) as response:
                 health: dict[str, Any] = json.load(response)
                 return health
-        except OSError:
+        except (OSError, HTTPException, ValueError):
             return {"status": "STARTING"}
 
     def wait(self, show: Callable[[str], None] = lambda doing: None) -> None:
@@ -106,24 +124,33 @@ class Server:
 
         Raises OperatorError with setup's own sentence where setup failed, and where the server ended.
         """
-        while (health := self.health())["status"] != "READY":
-            if health["status"] == "SETUP_FAILED":
+        while (status := (health := self.health())["status"]) != "READY":
+            ended = self._process.poll()
+            self._failed = status != "STARTING" or ended is not None
+            if status == "SETUP_FAILED":
                 raise OperatorError(sentence(health["setup"]["logs"]))
-            if self._process.poll() is not None:
-                raise OperatorError(f"The server ended with exit code {self._process.returncode}: see {self.log}.")
+            if self._failed:
+                state = f"is {status}" if ended is None else f"ended with exit code {ended}"
+                raise OperatorError(f"The server {state} before it was ready: see {self.log}.")
             show(self._doing())
             time.sleep(0.25)
 
     def stop(self) -> int:
-        """End it and every process that it started; its exit code. What does not end by itself is killed."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+        """End it and every process that it started; its exit code. What does not end by itself is killed.
+
+        A second Ctrl-C does not come between.
+        """
+        handlers = {ending: signal.signal(ending, signal.SIG_IGN) for ending in ENDINGS}
         try:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGTERM)
             self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             pass
         finally:
             _end_session(self._process.pid)
+            for ending, handler in handlers.items():
+                signal.signal(ending, handler)
         return self._process.wait()
 
     def _doing(self) -> str:
@@ -148,9 +175,3 @@ def _alive(group: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _log_file(port: int) -> Path:
-    directory = cache.directory() / "logs"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory / f"server-{port}.log"

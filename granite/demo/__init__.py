@@ -18,6 +18,6 @@ Importing this package needs only the standard library; `write` needs llm-smollm
 """
 
 from granite.demo.form import Form, fastest_form
-from granite.demo.place import directory, write
+from granite.demo.place import directory, is_demo, write
 
-__all__ = ["Form", "directory", "fastest_form", "write"]
+__all__ = ["Form", "directory", "fastest_form", "is_demo", "write"]

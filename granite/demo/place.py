@@ -67,6 +67,11 @@ def write(
     return target
 
 
+def is_demo(model: Path) -> bool:
+    """Whether a directory of model files is a demo, wherever it was written to."""
+    return (model / CARD).exists()
+
+
 def _card(form: Form) -> dict[str, str]:
     return {
         "what": "SmolLM2-135M-Instruct in Granite's architecture, prompt format and token ids; for trying and testing.",
