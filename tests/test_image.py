@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -245,3 +246,11 @@ def test_git_ignores_the_model_files_but_not_what_describes_them():
         ["git", "check-ignore", "--no-index", *asked], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     assert ignored == ["weights/model-00001-of-00004.safetensors", ".cog/build"]
+
+
+def test_tool_caches_stay_out_of_the_image():
+    """Ruff's and mypy's lie below .cog, where Cog looks for no weights."""
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+    caches = {configured["ruff"]["cache-dir"], configured["mypy"]["cache_dir"]}
+    assert caches == {".cog/cache/ruff", ".cog/cache/mypy"}
+    assert ".cog/cache" in (ROOT / ".dockerignore").read_text().splitlines()
