@@ -83,11 +83,12 @@ class Engine:
 
     async def tokenize(self, text: str, sampling: Sampling) -> Prompt:
         """Raises PromptTooLong where the prompt, or it and the answer asked for, exceed the context."""
-        # Special tokens of the text are the prompt format's own; a longer text than any context takes seconds to count.
-        parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
+        # A text far beyond any context takes seconds to tokenise: it is refused by its length.
         least = len(text) // self._longest_token
         if least >= self.context:
             raise PromptTooLong(_too_long(f"at least {least}", self.context))
+        # The prompt format has put in every special token.
+        parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
         (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": text}], parameters)
         tokens = len(rendered["prompt_token_ids"])
         if tokens >= self.context:

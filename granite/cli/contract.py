@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
+from granite.cli.environment import ROOT
 from granite.schema import Reading, read
-
-ROOT = Path(__file__).resolve().parents[2]
 
 WRITTEN = ROOT / ".cog" / "openapi_schema.json"
 """Without it Cog's server validates nothing, fills in no defaults and does not stream; `cog build` writes it, too."""

@@ -34,7 +34,6 @@ UV = "uv==0.13.9"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI has no CPU build of PyTorch; asked only where no local folder of wheels holds one."""
 
-
 _PIP_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
 
 

