@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
@@ -63,11 +64,13 @@ def _telling(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
             future = submit(coroutine, loop)
         finally:
             _current.reset(token)
-        cancel_future = future.cancel
+        # Weak: a future that held itself would keep predict()'s generator, and with it a request that nobody reads.
+        cancel_future = weakref.WeakMethod(future.cancel)
 
         def cancel() -> bool:
             cancellation.cancel()
-            return cancel_future()
+            method = cancel_future()
+            return method is not None and method()
 
         future.cancel = cancel  # type: ignore[method-assign]
         return future

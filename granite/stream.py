@@ -8,7 +8,8 @@ So a task on the loop pumps the engine's deltas into a queue, and the generator 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+import weakref
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from queue import SimpleQueue
 from typing import cast
@@ -49,30 +50,31 @@ def stream(deltas: AsyncGenerator[Delta], record: Record) -> ConcatenateIterator
     task.add_done_callback(finish)
 
     def stop() -> None:
-        loop.call_soon_threadsafe(task.cancel)
+        if not task.done():
+            loop.call_soon_threadsafe(task.cancel)
 
     current = cancellation.current()
     if current is None:
         record.cannot_cancel()
     else:
         current.on_cancel(stop)
-    return cast("ConcatenateIterator[str]", _chunks(queue, stop))
+    chunks = _chunks(queue)
+    # Not a `finally` in the generator: Cog may drop it before its first step, and then its body is never entered.
+    weakref.finalize(chunks, stop).atexit = False
+    return cast("ConcatenateIterator[str]", chunks)
 
 
-def _chunks(queue: SimpleQueue[str | BaseException | None], stop: Callable[[], None]) -> Iterator[str]:
-    try:
-        while True:
-            waiting = [queue.get()]
-            # One chunk for all that came while the last was sent: a slow reader costs fewer, larger chunks.
-            while not queue.empty():
-                waiting.append(queue.get())
-            text = "".join(item for item in waiting if isinstance(item, str))
-            if text:
-                yield text
-            if not isinstance(waiting[-1], str):
-                break
-    finally:
-        stop()
+def _chunks(queue: SimpleQueue[str | BaseException | None]) -> Iterator[str]:
+    while True:
+        waiting = [queue.get()]
+        # One chunk for all that came while the last was sent: a slow reader costs fewer, larger chunks.
+        while not queue.empty():
+            waiting.append(queue.get())
+        text = "".join(item for item in waiting if isinstance(item, str))
+        if text:
+            yield text
+        if not isinstance(waiting[-1], str):
+            break
     error = waiting[-1]
     if isinstance(error, asyncio.CancelledError):
         raise CancelationException("canceled")

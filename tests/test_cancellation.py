@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import threading
+import weakref
 
 import pytest
 
@@ -36,6 +37,23 @@ def test_a_finished_coroutine_still_hears_of_its_cancel(loop):
     assert not told.is_set()
     future.cancel()
     assert told.is_set()
+
+
+def test_a_dropped_future_lets_its_result_go(loop):
+    """At once, not when Python next looks for cycles: what predict() returned stops its request when it goes."""
+
+    class Chunks:
+        pass
+
+    async def predict():
+        return Chunks()
+
+    future = asyncio.run_coroutine_threadsafe(predict(), loop)
+    chunks = weakref.ref(future.result(10))
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)  # the loop lets go of the first task, too
+    assert chunks() is not None
+    del future
+    assert chunks() is None
 
 
 def test_a_cancel_before_the_request_listens_is_not_lost():

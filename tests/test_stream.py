@@ -126,12 +126,15 @@ async def test_an_engine_that_dies_ends_the_answer_with_its_sentence():
     assert journal.entries == [("error", "predict() failed", {"error": "EngineDied", "output_token_count": 1})]
 
 
-async def test_a_reader_that_goes_away_stops_the_engine():
-    """Cog drops the generator when it cannot send."""
+@pytest.mark.parametrize("steps", [0, 1])
+async def test_a_reader_that_goes_away_stops_the_engine(steps):
+    """Cog drops the generator when it cannot send, and also where a cancel comes before its first step."""
     engine = Engine(Delta("a", 1), ...)
     chunks = started(engine, Journal())
-    assert await asyncio.to_thread(next, chunks) == "a"
-    chunks.close()
+    await engine.waits.wait()
+    for _ in range(steps):
+        assert next(chunks) == "a"
+    del chunks
     for _ in range(100):
         await asyncio.sleep(0)
     assert engine.stopped
