@@ -43,9 +43,9 @@ def test_rows_of_the_special_tokens(words: vocabulary.Vocabulary) -> None:
         "<reponame>": (4, 4),
         "<|start_of_role|>": (1, 1),
         "<|end_of_role|>": (198, -1),
-        "<|tool_call|>": (0, -1),
-        "<|start_of_cite|>": (0, -1),
-        "<|end_of_cite|>": (0, -1),
+        "<|tool_call|>": (198, -1),
+        "<|start_of_cite|>": (198, -1),
+        "<|end_of_cite|>": (198, -1),
         "<|start_of_plugin|>": (0, -1),
         "<|end_of_plugin|>": (0, -1),
     }

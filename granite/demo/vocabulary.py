@@ -28,6 +28,9 @@ END_OF_TEXT = "<|end_of_text|>"
 END_OF_ROLE = "<|end_of_role|>"
 LINE_BREAK = "Ċ"  # "\n" in the alphabet of byte-level BPE
 UNKNOWN = "<|endoftext|>"  # SmolLM2 names it as its unknown token
+READ_AS_A_BREAK = (END_OF_ROLE, "<|tool_call|>", "<|start_of_cite|>", "<|end_of_cite|>")
+"""Tokens of a prompt or answer whose own text says nothing: as its unknown token they make SmolLM2 start a new text, and
+a guided tool call then repeats itself to its end."""
 SAME_PART = {END_OF_TEXT: "<|im_end|>", "<|start_of_role|>": "<|im_start|>"}
 NO_ROW = -1
 
@@ -53,8 +56,9 @@ def build(source_tokens: Sequence[str]) -> Vocabulary:
     displaced = [token for token in source_tokens[:FIRST] if not _is_special(token)]
     tokens = [*ALL_SPECIAL_TOKENS[:FIRST], *source_tokens[FIRST:], *ALL_SPECIAL_TOKENS[FIRST:], *displaced]
     # A name that SmolLM2 does not know is read as its unknown token.
-    read = [row.get(_source_name(token), row[UNKNOWN]) for token in tokens]
-    read[tokens.index(END_OF_ROLE)] = row[LINE_BREAK]
+    read = [
+        row[LINE_BREAK] if token in READ_AS_A_BREAK else row.get(_source_name(token), row[UNKNOWN]) for token in tokens
+    ]
     written = [row.get(_source_name(token), NO_ROW) for token in tokens]
     return Vocabulary(tokens, _padded(read), _padded(written))
 
