@@ -1,8 +1,8 @@
 """Granite 3.3 8B Instruct behind Cog: one engine, one typed predict(), tokens that stream."""
 
-import inspect
 import uuid
 from pathlib import Path
+from typing import Any
 
 import cog
 import structlog
@@ -10,12 +10,17 @@ from cog import BasePredictor, ConcatenateIterator, Input
 
 from granite import cancellation, logs, profile, weights
 from granite.answer import Answer
-from granite.faults import Faults
-from granite.prompt import Conversation, PromptFormat
+from granite.output import output
 from granite.record import Record
-from granite.sampling import Sampling
+from granite.request import guide
+from granite.request.conversation import Conversation
+from granite.request.faults import Faults
+from granite.request.further_sampling import FurtherSampling
+from granite.request.inputs import Inputs
+from granite.request.prompt_format import PromptFormat
+from granite.request.sampling import Sampling
 from granite.settings import Settings
-from granite.stream import stream
+from granite.stream import chunks
 
 CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 
@@ -29,7 +34,8 @@ class Predictor(BasePredictor):
         found = weights.find(settings, report=log.info)
         if found.notice:
             log.warning(found.notice)
-        self.prompt_format = PromptFormat(CHAT_TEMPLATE, settings.trust_chat_template)
+        self.trust_chat_template = settings.trust_chat_template
+        self.prompt_format = PromptFormat(CHAT_TEMPLATE)
         cancellation.install()
         profile.set_environment()
         log.info("Importing vLLM")
@@ -71,50 +77,91 @@ class Predictor(BasePredictor):
         thinking: bool = Input(
             description="Let the model think first: <think>…</think><response>…</response>.", default=False
         ),
+        messages: list[dict[str, Any]] | None = Input(
+            description="A chat, as OpenAI has it, in place of prompt: the answer is a chat.completion.", default=None
+        ),
+        documents: list[dict[str, Any]] | None = Input(
+            description="Texts that the answer keeps to: doc_id, title, text.", default=None
+        ),
+        tools: list[dict[str, Any]] | None = Input(
+            description="Functions that the model may call, as OpenAI defines them; with messages.", default=None
+        ),
+        tool_choice: str | dict[str, Any] | None = Input(
+            description="Whether it calls one: auto, none, required, or a function by its name.", default=None
+        ),
+        response_format: dict[str, Any] | None = Input(
+            description="The form of the answer: text, json_object or json_schema.", default=None
+        ),
+        stream: bool = Input(
+            description="Send the answer to messages as chat.completion.chunk objects, one a line.", default=False
+        ),
+        citations: bool = Input(description="Name the document behind each fact; with messages.", default=False),
+        hallucinations: bool = Input(
+            description="Rate each sentence's risk of standing in no document; with messages.", default=False
+        ),
+        length: str | None = Input(
+            description="How long the answer should be.", default=None, choices=["short", "long"]
+        ),
+        originality: str | None = Input(
+            description="In the documents' words, or in the model's own.",
+            default=None,
+            choices=["extractive", "abstractive"],
+        ),
+        suffix: str | None = Input(description="Write what stands between prompt and this text.", default=None),
         min_p: float = Input(
             description="Leave out tokens less likely than this share of the likeliest one.", default=0, ge=0, le=1
         ),
         repetition_penalty: float = Input(
             description="Above 1, tokens of prompt and answer become less likely.", default=1, ge=0
         ),
+        logprobs: int | None = Input(
+            description="How many likely alternatives of each token to report; with messages.",
+            default=None,
+            ge=0,
+            le=20,
+        ),
+        sampling_params: dict[str, Any] | None = Input(
+            description="What else vLLM samples by, under its names, such as logit_bias or regex.", default=None
+        ),
         chat_template: str | None = Input(
             description="A Jinja chat template for this request, where the server allows it.", default=None
+        ),
+        chat_template_kwargs: dict[str, Any] | None = Input(
+            description="thinking and controls, as the model card writes them.", default=None
+        ),
+        add_generation_prompt: bool = Input(
+            description="End the prompt where the assistant begins to speak.", default=True
         ),
         max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(description="Another name of stop: texts split at commas.", default=None),
     ) -> ConcatenateIterator[str]:
+        inputs = Inputs(**{name: value for name, value in locals().items() if name != "self"})
         answer = Answer()
         request_id = uuid.uuid4().hex
-        log = structlog.get_logger().bind(request_id=request_id, user_prompt=prompt)
+        log = structlog.get_logger().bind(request_id=request_id, user_prompt=inputs.user_prompt)
         log.info("predict() commencing")
 
-        faults = Faults(inspect.signature(self.predict).parameters)
-        asked = Conversation(prompt, system_prompt, thinking, chat_template)
-        self.prompt_format.check(faults, asked)
-        sampling = Sampling.checked(
-            faults,
-            max_tokens=max_tokens,
-            min_tokens=min_tokens,
-            temperature=temperature,
-            top_p=top_p,
-            top_k=top_k,
-            presence_penalty=presence_penalty,
-            frequency_penalty=frequency_penalty,
-            stop=stop,
-            seed=seed,
-            min_p=min_p,
-            repetition_penalty=repetition_penalty,
-            max_completion_tokens=max_completion_tokens,
-            stop_sequences=stop_sequences,
-        )
+        faults = Faults(vars(inputs))
+        conversation = Conversation.checked(faults, inputs, self.trust_chat_template)
+        further = FurtherSampling.checked(faults, inputs)
+        sampling = Sampling.checked(faults, inputs, further.sampled)
+        guided = guide.checked(faults, inputs, conversation, further, self.engine.refusal)
         faults.check()
 
-        formatted_prompt = self.prompt_format.format(asked)
+        formatted_prompt = self.prompt_format.format(conversation)
         log.debug("Formatted prompt using chat template", formatted_prompt=formatted_prompt)
         tokenized = await self.engine.tokenize(formatted_prompt, sampling)
         answer.prompt_tokens = tokenized.tokens
-        params = self.engine.sampling_params(sampling)
+        params = self.engine.sampling_params(sampling, guided, output.needs_markers(inputs, conversation))
         log.debug("SamplingParams", sampling_params=params)
 
         deltas = self.engine.generate(tokenized, params, request_id)
-        return stream(deltas, Record(answer, log, self.scope))
+        form = output.of(
+            inputs,
+            conversation,
+            answer,
+            model=self.engine.model,
+            request_id=request_id,
+            tool_calls=self.engine.tool_calls,
+        )
+        return chunks(deltas, Record(answer, log, self.scope), form)

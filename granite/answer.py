@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -13,6 +15,17 @@ class Delta:
     text: str
     tokens: int
     finish_reason: str | None = None
+    logprobs: tuple[dict[str, Any], ...] = ()
+    """One for each token, in the form of a chat completion's `logprobs.content`, where they were asked for."""
+
+    @classmethod
+    def joined(cls, deltas: Sequence[Delta]) -> Delta:
+        return cls(
+            text="".join(delta.text for delta in deltas),
+            tokens=sum(delta.tokens for delta in deltas),
+            finish_reason=deltas[-1].finish_reason,
+            logprobs=tuple(token for delta in deltas for token in delta.logprobs),
+        )
 
 
 @dataclass

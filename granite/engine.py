@@ -1,7 +1,7 @@
-"""vLLM, and nothing but vLLM: the only file that imports it, so that an upgrade touches this file alone.
+"""vLLM, and nothing but vLLM: this file and `granite/output/tool_calls.py` import it, so that an upgrade touches no more.
 
-Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, and its renderer, which tokenises off the event
-loop and whose rendered prompt `generate` wants.
+Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, its check of a grammar for xgrammar, and its
+renderer, which tokenises off the event loop and whose rendered prompt `generate` wants.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Any
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
+from vllm.logprobs import Logprob
+from vllm.outputs import CompletionOutput
 from vllm.renderers.params import TokenizeParams
-from vllm.sampling_params import RequestOutputKind
+from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
 from granite.answer import Delta
 from granite.errors import (
@@ -30,10 +33,17 @@ from granite.errors import (
     RequestError,
     SettingsError,
 )
-from granite.sampling import Sampling
+from granite.output.parser import Parser
+from granite.output.tool_calls import ToolCalls
+from granite.request.control_tokens import END_OF_TEXT_ID
+from granite.request.guide import Guide
+from granite.request.sampling import Sampling
 
-END_OF_TEXT = 0
-"""The id of Granite's `<|end_of_text|>`."""
+LEAST_LOGPROB = -9999.0
+"""Stands for minus infinity, which JSON does not have, as in vLLM's own server."""
+
+LONGEST_REASON = 200
+"""Characters of vLLM's words about a grammar that a caller is told."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +83,11 @@ class Engine:
         return int(self._llm.model_config.max_model_len)
 
     @property
+    def model(self) -> str:
+        """The name that the model is served by."""
+        return str(self._llm.model_config.served_model_name)
+
+    @property
     def dead(self) -> bool:
         return self._llm.errored
 
@@ -100,22 +115,44 @@ class Engine:
             )
         return Prompt(tokens, rendered)
 
-    def sampling_params(self, sampling: Sampling) -> SamplingParams:
+    def sampling_params(self, sampling: Sampling, guide: Guide | None = None, markers: bool = False) -> SamplingParams:
+        """`guide`: what guides decoding. `markers`: keep special tokens in the text, for a parser that reads them."""
+        fields = dataclasses.asdict(sampling)
+        further = fields.pop("further")
+        ends = [] if further.get("ignore_eos") else [END_OF_TEXT_ID]
+        stop_token_ids = [*ends, *further.pop("stop_token_ids", [])]
         try:
             return SamplingParams(
-                **{**dataclasses.asdict(sampling), "stop": list(sampling.stop)},
-                stop_token_ids=[END_OF_TEXT],
+                **{**fields, "stop": list(sampling.stop), **further},
+                stop_token_ids=stop_token_ids,
+                skip_special_tokens=not markers,
+                structured_outputs=StructuredOutputsParams(**guide) if guide else None,
                 output_kind=RequestOutputKind.DELTA,
             )
         except (VLLMClientError, ValueError) as error:
             raise InvalidInput(f"vLLM refuses the sampling parameters: {error}") from None
+
+    def refusal(self, guide: Guide) -> str | None:
+        """Why guided decoding cannot take a grammar; None where it can."""
+        try:
+            validate_xgrammar_grammar(SamplingParams(structured_outputs=StructuredOutputsParams(**guide)))
+        except Exception as error:  # the grammar's compiler raises its own kinds, and so does a recursive schema
+            reason = " ".join(str(error).split())
+            return (reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…") or type(error).__name__
+        return None
+
+    def tool_calls(self, definitions: list[dict[str, Any]]) -> Parser:
+        """A parser of the calls in one answer. `definitions`: OpenAI's, of the tools that may be called."""
+        return ToolCalls(self._llm.renderer.get_tokenizer(), definitions)
 
     async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
         """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""
         try:
             async for output in self._llm.generate(prompt.rendered, params, request_id):
                 completion = output.outputs[0]
-                yield Delta(completion.text, len(completion.token_ids), completion.finish_reason)
+                yield Delta(
+                    completion.text, len(completion.token_ids), completion.finish_reason, _logprobs(completion, params)
+                )
         except EngineDeadError:
             raise EngineDied(
                 "The engine died while it ran this request: send it again once the server is back."
@@ -136,3 +173,22 @@ class Engine:
 
 def _too_long(tokens: str, context: int) -> str:
     return f"The prompt has {tokens} tokens, but the model's context holds {context}, answer included: shorten it."
+
+
+def _logprobs(completion: CompletionOutput, params: SamplingParams) -> tuple[dict[str, Any], ...]:
+    """In the form of OpenAI's `logprobs.content`, without the token that ends the answer."""
+    if params.logprobs is None or completion.logprobs is None:
+        return ()
+    tokens = []
+    for token, alternatives in zip(completion.token_ids, completion.logprobs, strict=True):
+        if alternatives is None or (token == END_OF_TEXT_ID and completion.finish_reason == "stop"):
+            continue
+        best = sorted(alternatives.values(), key=lambda entry: entry.rank or 0)
+        top = [_logprob(entry) for entry in best if (entry.rank or 0) <= params.logprobs]
+        tokens.append({**_logprob(alternatives[token]), "top_logprobs": top})
+    return tuple(tokens)
+
+
+def _logprob(entry: Logprob) -> dict[str, Any]:
+    token = entry.decoded_token or ""
+    return {"token": token, "logprob": max(entry.logprob, LEAST_LOGPROB), "bytes": list(token.encode())}

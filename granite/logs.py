@@ -5,8 +5,8 @@ Console form: time, level, event, then `key=value` sorted by key, values bare. J
 
 from __future__ import annotations
 
+import copy
 import functools
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
@@ -21,8 +21,8 @@ LONG_TEXT = 2000
 
 PROMPT_KEYS = ("user_prompt", "formatted_prompt", "text")
 
-STOP_TEXTS = re.compile(r"(\bstop=)\[.*\](?=, stop_token_ids=)", re.DOTALL)
-"""Where vLLM's repr of SamplingParams holds a caller's texts."""
+TEXTS_OF_SAMPLING = ("stop", "bad_words", "structured_outputs")
+"""Fields of vLLM's SamplingParams that hold a caller's words."""
 
 WRITTEN_WHOLE = ("formatted_prompt", "text")
 """A user's prompt is part of the formatted one, so it is never the place where a long text stands whole."""
@@ -73,8 +73,17 @@ def _redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> M
         if key in entry:
             entry[key] = f"<{len(entry[key])} characters>"
     if "sampling_params" in entry:
-        entry["sampling_params"] = STOP_TEXTS.sub(r"\1<left out>", repr(entry["sampling_params"]))
+        shown = copy.copy(entry["sampling_params"])
+        for name in TEXTS_OF_SAMPLING:
+            if getattr(shown, name):
+                setattr(shown, name, _LeftOut())
+        entry["sampling_params"] = repr(shown)
     return entry
+
+
+class _LeftOut:
+    def __repr__(self) -> str:
+        return "<left out>"
 
 
 def _console() -> ConsoleRenderer:

@@ -18,25 +18,25 @@ from cog import CancelationException, ConcatenateIterator
 
 from granite import cancellation
 from granite.answer import Delta
+from granite.output.output import Output
 from granite.record import Record
 
 
-def stream(deltas: AsyncGenerator[Delta], record: Record) -> ConcatenateIterator[str]:
-    """Start the pump on the running loop and return the generator of its text.
+def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output) -> ConcatenateIterator[str]:
+    """Start the pump on the running loop and return the generator of the chunks that `output` makes of the deltas.
 
     The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
     kept on the loop, in the request's own context, and is complete before the generator ends: Cog takes no log line or
     metric after that.
     """
     loop = asyncio.get_running_loop()
-    queue: SimpleQueue[str | BaseException | None] = SimpleQueue()
+    queue: SimpleQueue[Delta | BaseException | None] = SimpleQueue()
 
     async def pump() -> None:
         async with aclosing(deltas):
             async for delta in deltas:
                 record.add(delta)
-                if delta.text:
-                    queue.put(delta.text)
+                queue.put(delta)
 
     def finish(task: asyncio.Task[None]) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -58,25 +58,26 @@ def stream(deltas: AsyncGenerator[Delta], record: Record) -> ConcatenateIterator
         record.cannot_cancel()
     else:
         current.on_cancel(stop)
-    chunks = _chunks(queue)
+    generator = _chunks(queue, output)
     # Not a `finally` in the generator: Cog may drop it before its first step, and then its body is never entered.
-    weakref.finalize(chunks, stop).atexit = False
-    return cast("ConcatenateIterator[str]", chunks)
+    weakref.finalize(generator, stop).atexit = False
+    return cast("ConcatenateIterator[str]", generator)
 
 
-def _chunks(queue: SimpleQueue[str | BaseException | None]) -> Iterator[str]:
+def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output) -> Iterator[str]:
     while True:
         waiting = [queue.get()]
         # One chunk for all that came while the last was sent: a slow reader costs fewer, larger chunks.
         while not queue.empty():
             waiting.append(queue.get())
-        text = "".join(item for item in waiting if isinstance(item, str))
-        if text:
-            yield text
-        if not isinstance(waiting[-1], str):
+        deltas = [item for item in waiting if isinstance(item, Delta)]
+        if deltas:
+            yield from output.add(Delta.joined(deltas))
+        if not isinstance(waiting[-1], Delta):
             break
     error = waiting[-1]
     if isinstance(error, asyncio.CancelledError):
         raise CancelationException("canceled")
     if isinstance(error, BaseException):
         raise error
+    yield from output.end()

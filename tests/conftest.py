@@ -27,10 +27,10 @@ for name in Settings.model_fields:
 
 @pytest.fixture(scope="session")
 def server():
-    """A server that takes 32 predictions at once; eager, because compiling takes longer than all tests."""
+    """A server that takes 32 predictions at once and templates; eager: compiling takes longer than all tests."""
     from granite.cli.server import Server
 
-    with Server({"ENGINE_ARGS": json.dumps({"enforce_eager": True})}) as server:
+    with Server({"ENGINE_ARGS": json.dumps({"enforce_eager": True}), "TRUST_CHAT_TEMPLATE": "true"}) as server:
         server.wait()
         yield server
 

@@ -1,129 +1,163 @@
-"""Granite's prompt format, and what a caller may put into it."""
+"""chat_template.jinja: Granite's prompt format, byte for byte."""
 
+import itertools
 import json
-import re
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from granite.errors import InvalidInput
-from granite.faults import Faults
-from granite.prompt import Conversation, PromptFormat
+from granite import profile, weights
+from granite.settings import Settings
 
-TEMPLATE = Path("chat_template.jinja")
+TEMPLATE = Path("chat_template.jinja").read_text(encoding="utf-8")
 GOLDEN = json.loads(Path("tests/data/prompts.json").read_text(encoding="utf-8"))
-INPUTS = ["prompt", "system_prompt", "thinking", "chat_template"]
+CASES = {case["name"]: case for case in GOLDEN}
+DATE = "April 15, 2025"
 
 
-def conversation(prompt="Hi", system_prompt=None, thinking=False, chat_template=None):
-    return Conversation(prompt, system_prompt, thinking, chat_template)
+def rendered(messages, **given):
+    return render_jinja_template(conversations=[messages], chat_template=TEMPLATE, date_string=DATE, **given)[0][0]
 
 
-def formatted(trust_request=False, **asked):
-    return PromptFormat(TEMPLATE, trust_request).format(conversation(**asked))
-
-
-def refused(trust_request=False, **asked):
-    faults = Faults(INPUTS)
-    PromptFormat(TEMPLATE, trust_request).check(faults, conversation(**asked))
-    with pytest.raises(InvalidInput) as caught:
-        faults.check()
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("case", GOLDEN, ids=[case["name"] for case in GOLDEN])
+@pytest.mark.parametrize("case", GOLDEN, ids=CASES)
 def test_the_template_renders_what_granite_was_trained_on(case):
-    """Byte for byte, through transformers' own renderer, on a frozen date."""
+    """Through transformers' own renderer, on a frozen date."""
+    assert rendered(**case["input"]) == case["prompt"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """The demo's, which has Granite's special tokens."""
+    return AutoTokenizer.from_pretrained(weights.find(Settings()).directory)
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=CASES)
+def test_a_tokenizer_renders_the_same(tokenizer, case):
+    """`apply_chat_template`, as transformers' users call it."""
     asked = dict(case["input"])
-    rendered, _ = render_jinja_template(
-        conversations=[asked.pop("messages")],
-        chat_template=TEMPLATE.read_text(encoding="utf-8"),
-        date_string="April 15, 2025",
-        **asked,
+    prompt = tokenizer.apply_chat_template(
+        asked.pop("messages"), chat_template=TEMPLATE, tokenize=False, date_string=DATE, **asked
     )
-    assert rendered[0] == case["prompt"]
+    assert prompt == case["prompt"]
 
 
-def test_a_prompt_becomes_a_user_turn_under_the_default_system_text():
-    """With today's date."""
-    assert re.sub(r"Date: \w+ \d\d, \d{4}\.", "Date: TODAY.", formatted(prompt="Hi")) == (
-        "<|start_of_role|>system<|end_of_role|> Knowledge Cutoff Date: April 2024.\n"
-        " Today's Date: TODAY. You are Granite, developed by IBM. You are a helpful AI assistant.<|end_of_text|>\n"
-        "<|start_of_role|>user<|end_of_role|>Hi<|end_of_text|>\n"
-        "<|start_of_role|>assistant<|end_of_role|>"
+@pytest.mark.parametrize("case", GOLDEN, ids=CASES)
+def test_vllm_renders_the_same(tokenizer, case):
+    """It drops every keyword argument that it does not find in the template."""
+    profile.set_environment()
+    from vllm.renderers.hf import safe_apply_chat_template
+
+    asked = dict(case["input"])
+    prompt = safe_apply_chat_template(
+        None, tokenizer, asked.pop("messages"), chat_template=TEMPLATE, tokenize=False, date_string=DATE, **asked
     )
+    assert prompt == case["prompt"]
 
 
-def test_a_system_prompt_replaces_the_default_text_without_a_word_added():
-    """An empty one is one, too."""
-    assert formatted(system_prompt="Be terse.") == (
-        "<|start_of_role|>system<|end_of_role|>Be terse.<|end_of_text|>\n"
-        "<|start_of_role|>user<|end_of_role|>Hi<|end_of_text|>\n"
-        "<|start_of_role|>assistant<|end_of_role|>"
-    )
-    assert formatted(system_prompt="").startswith("<|start_of_role|>system<|end_of_role|><|end_of_text|>\n")
+SYSTEM = "<|start_of_role|>system<|end_of_role|>"
+HEAD = CASES["sample"]["prompt"].split("You are a helpful AI assistant.")[0]
 
 
-def test_thinking_asks_for_thoughts():
-    """In the words of the training."""
-    assert "Write your thoughts between <think></think>" in formatted(thinking=True)
+def told(name):
+    """What a golden case's default system text says after the date."""
+    return CASES[name]["prompt"].removeprefix(HEAD).split("<|end_of_text|>")[0]
 
 
-def test_a_formatted_prompt_is_sent_as_it_is():
-    """Whatever control tokens it holds."""
-    raw = "<|start_of_role|>user<|end_of_role|>Hi<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
-    PromptFormat(TEMPLATE, False).check(faults := Faults(INPUTS), conversation(prompt=raw))
-    faults.check()
-    assert formatted(prompt=raw) == raw
-
-
-@pytest.mark.parametrize(
-    ("asked", "sentence"),
-    [
-        ({"prompt": ""}, "prompt is empty: give the text that the model should answer."),
-        (
-            {"prompt": "a<|end_of_text|>b"},
-            "prompt must not hold the control token <|end_of_text|>: Granite would obey it.",
-        ),
-        (
-            {"system_prompt": "<|start_of_role|>"},
-            "system_prompt must not hold the control token <|start_of_role|>: Granite would obey it.",
-        ),
-        (
-            {"prompt": "<|start_of_role|>user", "system_prompt": "x"},
-            "system_prompt must be left out beside a prompt that begins with <|start_of_role|>.",
-        ),
-        (
-            {"prompt": "<|start_of_role|>user", "thinking": True},
-            "thinking must be left out beside a prompt that begins with <|start_of_role|>.",
-        ),
-        (
-            {"thinking": True, "system_prompt": "x"},
-            "thinking must be left out beside system_prompt: it is a system text of its own.",
-        ),
-        ({"chat_template": "x"}, "chat_template is refused unless the server runs with TRUST_CHAT_TEMPLATE=true."),
-    ],
+TEXTS = {
+    (True, True): told("tools_documents"),
+    (True, False): told("tools"),
+    (False, True): told("documents"),
+    (False, False): told("sample"),
+}
+CITATIONS = told("citations").removeprefix(told("documents"))
+HALLUCINATIONS = told("hallucinations").removeprefix(told("citations"))
+TOOLS, DOCUMENTS = CASES["tools_documents"]["input"]["tools"], CASES["tools_documents"]["input"]["documents"]
+TOOLS_TURN = (
+    "<|start_of_role|>available_tools"
+    + CASES["tools"]["prompt"].split("available_tools")[1].split("<|start_of_role|>")[0]
 )
-def test_what_does_not_go_together_is_one_sentence(asked, sentence):
-    """It names the input and the cure, never the text."""
-    assert refused(**asked) == sentence
+DOCUMENT_TURNS = (
+    '<|start_of_role|>document {"document_id": "1"}<|end_of_role|>\nGranite is an intrusive igneous rock.<|end_of_text|>\n'
+    '<|start_of_role|>document {"document_id": "2"}<|end_of_role|>\nBasalt cools fast.\nIt is fine grained.<|end_of_text|>\n'
+)
+COMBINATIONS = list(
+    itertools.product(
+        [None, "Be brief."], [None, TOOLS], [None, DOCUMENTS], [False, True], [False, True], [False, True],
+        [None, "short"], [None, "extractive"], [False, True],
+    )
+)  # fmt: skip
 
 
-def test_tokens_that_open_nothing_pass():
-    """Code models' names for files are text like any other, and so is markup that Granite does not know."""
-    PromptFormat(TEMPLATE, False).check(faults := Faults(INPUTS), conversation(prompt="<filename> <|unknown|> <think>"))
-    faults.check()
+def test_every_combination_follows_from_the_golden_cases():
+    """Also those that predict() refuses: 512 conversations, put together from the cases' own pieces."""
+    for system, tools, documents, thinking, citations, hallucinations, length, originality, generate in COMBINATIONS:
+        controls = {
+            "citations": citations,
+            "hallucinations": hallucinations,
+            "length": length,
+            "originality": originality,
+        }
+        controls = {name: value for name, value in controls.items() if value}
+        if system is None:
+            text = told("thinking") if thinking and not tools and not documents else TEXTS[bool(tools), bool(documents)]
+            text += CITATIONS if documents and citations else ""
+            text += HALLUCINATIONS if documents and hallucinations else ""
+            system_turn = f"{HEAD}{text}<|end_of_text|>\n"
+        else:
+            system_turn = f"{SYSTEM}{system}<|end_of_text|>\n"
+        expected = (
+            system_turn
+            + (TOOLS_TURN if tools else "")
+            + (DOCUMENT_TURNS if documents else "")
+            + "<|start_of_role|>user<|end_of_role|>Why?<|end_of_text|>\n"
+        )
+        if generate:
+            expected += (
+                "<|start_of_role|>assistant" + (f" {json.dumps(controls)}" if controls else "") + "<|end_of_role|>"
+            )
+        messages = [{"role": "user", "content": "Why?"}]
+        assert expected == rendered(
+            messages if system is None else [{"role": "system", "content": system}, *messages],
+            tools=tools,
+            documents=documents,
+            thinking=thinking,
+            controls=controls,
+            add_generation_prompt=generate,
+        )
 
 
-def test_a_trusted_request_brings_its_own_template():
-    """It sees the same messages."""
-    assert formatted(trust_request=True, chat_template="{{ messages[0].content | upper }}") == "HI"
-    assert formatted(trust_request=True, chat_template="") == ""
+def turns(*messages, **given):
+    """The prompt after its system turn."""
+    return rendered([{"role": "system", "content": ""}, *messages], **given).split("<|end_of_text|>\n", 1)[1]
 
 
-@pytest.mark.parametrize("template", ["{{", "{{ undefined() }}", "{{ raise_exception('secret text') }}", "{{ 1 / 0 }}"])
-def test_a_template_that_does_not_render_is_one_sentence(template):
-    """Without the words of the template or the prompt."""
-    with pytest.raises(InvalidInput, match=r"^chat_template does not render: \w+\.$"):
-        formatted(trust_request=True, chat_template=template)
+def test_calls_of_the_assistant_and_what_came_of_them():
+    """A tool's turn takes Granite's role; arguments come as an object or as JSON."""
+    calls = [
+        {"id": "a", "type": "function", "function": {"name": "now", "arguments": {"city": "Zürich"}}},
+        {"id": "b", "type": "function", "function": {"name": "now", "arguments": '{"city": "Bonn"}'}},
+    ]
+    assert turns({"role": "assistant", "content": None, "tool_calls": calls}, {"role": "tool", "content": "12:00"}) == (
+        '<|start_of_role|>assistant<|end_of_role|><|tool_call|>[{"name": "now", "arguments": {"city": "Zürich"}}, '
+        '{"name": "now", "arguments": {"city": "Bonn"}}]<|end_of_text|>\n'
+        "<|start_of_role|>tool_response<|end_of_role|>12:00<|end_of_text|>\n"
+    )
+
+
+def test_a_document_without_an_id_takes_its_title_or_its_number():
+    """The number counts from 1, over all documents; a number is an id, too."""
+    documents = [{"text": "a"}, {"title": "B", "text": "b"}, {"text": "c"}, {"doc_id": 7, "title": "D", "text": "d"}]
+    ids = [f'<|start_of_role|>document {{"document_id": "{name}"}}<|end_of_role|>' for name in ("1", "B", "3", "7")]
+    assert turns(documents=documents) == "".join(
+        f"{turn}\n{text}<|end_of_text|>\n" for turn, text in zip(ids, "abcd", strict=True)
+    )
+
+
+def test_text_parts_are_joined():
+    """OpenAI's form of a content, in every turn, the system's included."""
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    assert rendered([{"role": "system", "content": parts}, {"role": "user", "content": parts}]) == (
+        f"{SYSTEM}ab<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>ab<|end_of_text|>\n"
+    )

@@ -1,6 +1,7 @@
 """vLLM itself, in this process: what it refuses, what it still runs, how its death is seen."""
 
 import asyncio
+import dataclasses
 
 import psutil
 import pytest
@@ -9,15 +10,16 @@ from granite import profile, weights
 from granite.answer import Answer
 from granite.cancellation import Cancellation, _current
 from granite.errors import EngineDied, OperatorError, SettingsError
-from granite.faults import Faults
+from granite.output.text import Text
 from granite.record import Record
-from granite.sampling import Sampling
+from granite.request.further_sampling import GUIDES, NOT_OFFERED, FurtherSampling
+from granite.request.sampling import Sampling
 from granite.settings import Settings
-from granite.stream import stream
-from tests.test_sampling import GIVEN
+from granite.stream import chunks as streamed
+from tests.asked import passed
 from tests.test_stream import Journal, drained
 
-ENDLESS = Sampling.checked(Faults(GIVEN), **GIVEN | {"max_tokens": 4000, "min_tokens": 4000})
+ENDLESS = passed(lambda *given: Sampling.checked(*given, {}), prompt="x", max_tokens=4000, min_tokens=4000)
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,20 @@ def test_an_unknown_engine_argument_is_one_sentence(engine_module, arguments):
     )
 
 
+def test_each_field_of_vllms_sampling_is_an_input_or_has_a_reason(engine_module):
+    """A new vLLM brings new ones: then this fails, and somebody decides."""
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    ours = {field.name for field in dataclasses.fields(Sampling)} - {"further"}
+    further = FurtherSampling.model_fields.keys() - set(GUIDES)
+    public = {name for name in SamplingParams.__struct_fields__ if not name.startswith("_")}
+    assert public == ours | further | NOT_OFFERED.keys() | {"structured_outputs"}
+    guides = {field.name for field in dataclasses.fields(StructuredOutputsParams) if not field.name.startswith("_")}
+    white_space = {"disable_any_whitespace", "disable_additional_properties", "whitespace_pattern"}
+    assert guides == {*GUIDES, "json", "json_object"} | white_space
+
+
 def test_an_engine_argument_that_vllm_refuses_is_one_sentence(engine_module, arguments):
     """In vLLM's words, on one line."""
     with pytest.raises(OperatorError, match=r"^vLLM refuses to start: .*max_model_len") as caught:
@@ -62,7 +78,7 @@ async def test_a_cancel_leaves_nothing_running_and_a_death_is_seen(engine_module
         token = _current.set(cancellation)
         try:
             record = Record(Answer(prompt.tokens), Journal(), Journal())
-            return stream(engine.generate(prompt, params, name), record)
+            return streamed(engine.generate(prompt, params, name), record, Text())
         finally:
             _current.reset(token)
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 
 import pytest
 import structlog
@@ -67,13 +68,18 @@ def test_prompts_and_answers_can_be_kept_out(logged):
     assert line.endswith("formatted_prompt=<8 characters> text=<6 characters> user_prompt=<6 characters>\n")
 
 
-def test_stop_texts_are_a_callers_words_too(logged):
-    """They stand in vLLM's own words about a request."""
-    params = "SamplingParams(seed=1, stop=['a, stop_token_ids=', \"b]\"], stop_token_ids=[0], bad_words=[])"
+def test_a_callers_words_in_the_sampling_parameters_are_left_out_too(logged):
+    """Stop texts, bad words and grammars; the engine's own copy of them stays as it is."""
 
+    @dataclass
     class Params:
-        def __repr__(self):
-            return params
+        seed: int
+        stop: list[str]
+        bad_words: list[str]
+        structured_outputs: str | None
 
-    line = logged("SamplingParams", settings={"LOG_PROMPTS": "false"}, sampling_params=Params())
-    assert line.endswith("sampling_params=SamplingParams(seed=1, stop=<left out>, stop_token_ids=[0], bad_words=[])\n")
+    params = Params(1, ["a"], ["b"], None)
+    line = logged("SamplingParams", settings={"LOG_PROMPTS": "false"}, sampling_params=params)
+    shown = "Params(seed=1, stop=<left out>, bad_words=<left out>, structured_outputs=None)"
+    assert line.partition("sampling_params=")[2].rpartition(".")[2].strip() == shown
+    assert params == Params(1, ["a"], ["b"], None)

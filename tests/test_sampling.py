@@ -5,38 +5,21 @@ from dataclasses import asdict
 import pytest
 
 from granite.cli import contract
-from granite.errors import InvalidInput
-from granite.faults import Faults
-from granite.sampling import PREDICT_MAX_TOKENS, Sampling
-
-GIVEN = {
-    "max_tokens": 512,
-    "min_tokens": 0,
-    "temperature": 0.6,
-    "top_p": 0.9,
-    "top_k": 50,
-    "presence_penalty": 0,
-    "frequency_penalty": 0,
-    "stop": None,
-    "seed": 7,
-    "min_p": 0,
-    "repetition_penalty": 1,
-    "max_completion_tokens": None,
-    "stop_sequences": None,
-}
+from granite.request.sampling import PREDICT_MAX_TOKENS, Sampling
+from tests import asked
+from tests.asked import passed
 
 
-def sampled(**changes):
-    faults = Faults(GIVEN)
-    sampling = Sampling.checked(faults, **GIVEN | changes)
-    faults.check()
-    return asdict(sampling)
+def check(faults, inputs):
+    return asdict(Sampling.checked(faults, inputs, {}))
 
 
-def refused(**changes):
-    with pytest.raises(InvalidInput) as caught:
-        sampled(**changes)
-    return str(caught.value)
+def sampled(**given):
+    return passed(check, **{"prompt": "x", "seed": 7} | given)
+
+
+def refused(**given):
+    return asked.refused(check, **given)
 
 
 def test_the_defaults_pass_as_they_are():
@@ -54,11 +37,13 @@ def test_the_defaults_pass_as_they_are():
             "seed": 7,
             "min_p": 0.0,
             "repetition_penalty": 1.0,
+            "logprobs": None,
+            "further": {},
         }
     )
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "min_tokens", "top_k", "seed", "max_completion_tokens"])
+@pytest.mark.parametrize("name", ["max_tokens", "min_tokens", "top_k", "seed", "logprobs", "max_completion_tokens"])
 def test_an_integer_that_arrives_as_a_float_is_an_integer(name):
     """JSON's 8.0 reaches predict() as a float."""
     taken = sampled(**{name: 8.0})["max_tokens" if name == "max_completion_tokens" else name]
@@ -83,6 +68,8 @@ def test_an_integer_that_arrives_as_a_float_is_an_integer(name):
         ({"seed": -1}, "seed must be from 0 to 2**63 - 1, got -1."),
         ({"seed": 2**63}, "seed must be from 0 to 2**63 - 1, got 9223372036854775808."),
         ({"min_p": 1.5}, "min_p must be from 0 to 1, got 1.5."),
+        ({"logprobs": 21}, "logprobs must be from 0 to 20, got 21."),
+        ({"logprobs": 0.5}, "logprobs must be a whole number, got 0.5."),
         ({"repetition_penalty": 0}, "repetition_penalty must be above 0, got 0."),
         ({"stop": ""}, "stop must not hold an empty string, which would end every answer at once: leave it out."),
         ({"stop": ["a\0"]}, "stop must not hold a NUL character, which no answer can hold: leave it out."),

@@ -9,8 +9,9 @@ from cog import CancelationException
 from granite.answer import Answer, Delta
 from granite.cancellation import Cancellation, _current
 from granite.errors import EngineDied
+from granite.output.text import Text
 from granite.record import Record
-from granite.stream import stream
+from granite.stream import chunks as streamed
 
 
 class Journal:
@@ -53,7 +54,7 @@ class Engine:
 def started(engine, journal, cancellation=None):
     token = _current.set(cancellation or Cancellation())
     try:
-        return stream(engine.generate(), Record(Answer(prompt_tokens=3), journal, journal))
+        return streamed(engine.generate(), Record(Answer(prompt_tokens=3), journal, journal), Text())
     finally:
         _current.reset(token)
 
@@ -143,7 +144,7 @@ async def test_a_reader_that_goes_away_stops_the_engine(steps):
 async def test_a_request_that_cannot_be_canceled_says_so():
     """Where coglet no longer submits predict() as it did, it runs on."""
     journal = Journal()
-    chunks = stream(Engine(Delta("a", 1, "stop")).generate(), Record(Answer(1), journal, journal))
+    chunks = streamed(Engine(Delta("a", 1, "stop")).generate(), Record(Answer(1), journal, journal), Text())
     assert await drained(chunks) == ["a"]
     assert journal.entries[0][:2] == (
         "warning",

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 from granite.errors import InvalidInput
 
 INT64_MAX = 2**63 - 1
 """The engine keeps seeds and counts as int64."""
+
+
+LONGEST_NAME = 40
+"""Characters up to which a text is a name, which a sentence may quote."""
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence may quote it: a number or a name as it is, never a caller's text."""
+    if isinstance(value, str) and not (len(value) <= LONGEST_NAME and value.isprintable()):
+        return f"a text of {len(value)} characters"
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return value if isinstance(value, str) and value else json.dumps(value)
 
 
 class Faults:

@@ -1,0 +1,55 @@
+"""Which form an answer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from granite.answer import Answer, Delta
+from granite.output.chat import Completion, CompletionChunks
+from granite.output.grounding import Grounding
+from granite.output.parser import Parser, Verbatim
+from granite.output.scrubbed import Scrubbed
+from granite.output.text import Text
+from granite.output.thoughts import Thoughts
+from granite.request.conversation import Conversation
+from granite.request.inputs import Inputs
+
+
+class Output(Protocol):
+    """Makes the chunks that Cog sends of what the engine produces; works on the request's own thread."""
+
+    def add(self, delta: Delta) -> Iterator[str]: ...
+
+    def end(self) -> Iterator[str]:
+        """What is left to send when the answer is complete; not called for one that failed or was canceled."""
+
+
+def needs_markers(inputs: Inputs, conversation: Conversation) -> bool:
+    """Whether the answer's special tokens are read: those of tool calls and of citations."""
+    return inputs.chat and (conversation.tools.callable or conversation.controls.grounded)
+
+
+def of(
+    inputs: Inputs,
+    conversation: Conversation,
+    answer: Answer,
+    *,
+    model: str,
+    request_id: str,
+    tool_calls: Callable[[list[dict[str, Any]]], Parser],
+) -> Output:
+    """`tool_calls`: makes the engine's parser of calls to some tools."""
+    if not inputs.chat:
+        return Text()
+    form = CompletionChunks if inputs.stream else Completion
+    return form(_parser(conversation, tool_calls), answer, model, request_id)
+
+
+def _parser(conversation: Conversation, tool_calls: Callable[[list[dict[str, Any]]], Parser]) -> Parser:
+    if conversation.controls.thinking:
+        return Thoughts()
+    parser = tool_calls(list(conversation.tools.definitions)) if conversation.tools.callable else Verbatim()
+    if conversation.controls.grounded:
+        return Grounding(parser, conversation.documents, conversation.controls.told)
+    return Scrubbed(parser) if conversation.tools.callable else parser

@@ -1,0 +1,1 @@
+"""What a caller asked, checked: one file for each kind of thing that a request holds."""
