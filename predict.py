@@ -144,7 +144,7 @@ class Predictor(BasePredictor):
         faults = Faults(vars(inputs))
         conversation = Conversation.checked(faults, inputs, self.trust_chat_template)
         further = FurtherSampling.checked(faults, inputs)
-        sampling = Sampling.checked(faults, inputs, further.sampled)
+        sampling = Sampling.checked(faults, inputs, further.sampled, conversation.tools.bias)
         guided = guide.checked(faults, inputs, conversation, further, self.engine.refusal)
         faults.check()
 

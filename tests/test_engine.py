@@ -19,7 +19,7 @@ from granite.stream import chunks as streamed
 from tests.asked import passed
 from tests.test_stream import Journal, drained
 
-ENDLESS = passed(lambda *given: Sampling.checked(*given, {}), prompt="x", max_tokens=4000, min_tokens=4000)
+ENDLESS = passed(lambda *given: Sampling.checked(*given, {}, {}), prompt="x", max_tokens=4000, min_tokens=4000)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import pytest
 
 from granite.request import documents, messages
+from granite.request.further_sampling import FurtherSampling
+from granite.request.sampling import Sampling
 from granite.request.tools import Tools
 from tests import asked
 from tests.asked import passed
@@ -153,6 +155,18 @@ def test_forced_tools_have_arguments_by_their_schema():
     assert passed(of_tools, tools=given, tool_choice="required").forced == {"now": schema, "then": {"type": "object"}}
     assert passed(of_tools, tools=given, tool_choice=NAMED).forced == {"now": schema}
     assert passed(of_tools, tools=given).forced == {}
+
+
+def test_a_call_that_must_not_be_is_kept_out():
+    """The model is told of the tools, and its token for a call is made unlikely beyond measure."""
+    given = {"prompt": "x", "tools": [tool("now")], "tool_choice": "none", "sampling_params": {"logit_bias": {"7": 1}}}
+
+    def sampled(faults, inputs):
+        further = FurtherSampling.checked(faults, inputs)
+        return Sampling.checked(faults, inputs, further.sampled, of_tools(faults, inputs).bias)
+
+    assert passed(sampled, **given).further == {"logit_bias": {7: 1.0, 49154: -100.0}}
+    assert passed(sampled, **given | {"tool_choice": "auto"}).further == {"logit_bias": {7: 1.0}}
 
 
 CHOICES = (

@@ -11,7 +11,7 @@ from tests.asked import passed
 
 
 def check(faults, inputs):
-    return asdict(Sampling.checked(faults, inputs, {}))
+    return asdict(Sampling.checked(faults, inputs, {}, {}))
 
 
 def sampled(**given):

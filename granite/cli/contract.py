@@ -25,6 +25,13 @@ def write(reading: Reading) -> None:
 
 
 def input_properties() -> dict[str, Any]:
-    """Each input's name and JSON schema, in the order of the inputs."""
-    properties: dict[str, Any] = ours().openapi["components"]["schemas"]["Input"]["properties"]
-    return properties
+    """Each input's name and JSON schema, in the order of the inputs; an input with choices holds them as `enum`."""
+    schemas = ours().openapi["components"]["schemas"]
+    return {name: _resolved(schema, schemas) for name, schema in schemas["Input"]["properties"].items()}
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Cog writes choices as a schema of their own and refers to it by `allOf`."""
+    named = [schemas[member["$ref"].rpartition("/")[2]] for member in schema.get("allOf", [])]
+    rest = {key: value for key, value in schema.items() if key != "allOf"}
+    return {**{key: value for each in named for key, value in each.items()}, **rest}

@@ -43,8 +43,11 @@ class Sampling:
     further: dict[str, Any]
 
     @classmethod
-    def checked(cls, faults: Faults, inputs: Inputs, further: dict[str, Any]) -> Sampling:
-        """Convert and bound what a caller sent; a missing seed is drawn. What is wrong is added to `faults`."""
+    def checked(cls, faults: Faults, inputs: Inputs, further: dict[str, Any], bias: dict[int, float]) -> Sampling:
+        """Convert and bound what a caller sent; a missing seed is drawn. What is wrong is added to `faults`.
+
+        `bias`: by token id, beside the caller's own.
+        """
         if 0 < inputs.temperature < SMALLEST_TEMPERATURE:
             faults.add(
                 "temperature", f"temperature must be 0 or at least {SMALLEST_TEMPERATURE}, got {inputs.temperature}."
@@ -72,7 +75,7 @@ class Sampling:
             min_p=faults.number("min_p", inputs.min_p, 0, 1),
             repetition_penalty=float(inputs.repetition_penalty),
             logprobs=logprobs,
-            further=further,
+            further={**further, "logit_bias": {**further.get("logit_bias", {}), **bias}} if bias else further,
         )
 
 

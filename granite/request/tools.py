@@ -32,6 +32,11 @@ class Tools:
         return bool(self.definitions) and (self.named or self.choice != "none")
 
     @property
+    def bias(self) -> dict[int, float]:
+        """Keeps the model from calling what it is told of and must not call."""
+        return {control_tokens.TOOL_CALL_ID: -100.0} if self.definitions and not self.callable else {}
+
+    @property
     def forced(self) -> dict[str, dict[str, Any]]:
         """The JSON schema of the arguments of each function of which one must be called; empty where none must."""
         if not self.named and self.choice != "required":
