@@ -156,12 +156,5 @@ class Predictor(BasePredictor):
         log.debug("SamplingParams", sampling_params=params)
 
         deltas = self.engine.generate(tokenized, params, request_id)
-        form = output.of(
-            inputs,
-            conversation,
-            answer,
-            model=self.engine.model,
-            request_id=request_id,
-            tool_calls=self.engine.tool_calls,
-        )
+        form = output.of(inputs, conversation, answer, self.engine.model, request_id)
         return chunks(deltas, Record(answer, log, self.scope), form)

@@ -1,4 +1,4 @@
-"""vLLM, and nothing but vLLM: this file and `granite/output/tool_calls.py` import it, so that an upgrade touches no more.
+"""vLLM, and nothing but vLLM: the only file that imports it, so that an upgrade touches this file alone.
 
 Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, its check of a grammar for xgrammar, and its
 renderer, which tokenises off the event loop and whose rendered prompt `generate` wants.
@@ -33,8 +33,6 @@ from granite.errors import (
     RequestError,
     SettingsError,
 )
-from granite.output.parser import Parser
-from granite.output.tool_calls import ToolCalls
 from granite.request.control_tokens import END_OF_TEXT_ID
 from granite.request.guide import Guide
 from granite.request.sampling import Sampling
@@ -140,10 +138,6 @@ class Engine:
             reason = " ".join(str(error).split())
             return (reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…") or type(error).__name__
         return None
-
-    def tool_calls(self, definitions: list[dict[str, Any]]) -> Parser:
-        """A parser of the calls in one answer. `definitions`: OpenAI's, of the tools that may be called."""
-        return ToolCalls(self._llm.renderer.get_tokenizer(), definitions)
 
     async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
         """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""

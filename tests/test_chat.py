@@ -1,30 +1,21 @@
 """A chat's answer as OpenAI's objects, checked by the types of the `openai` package."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from transformers import AutoTokenizer
 
-from granite import profile, weights
 from granite.answer import Answer, Delta
 from granite.output.chat import Completion, CompletionChunks
 from granite.output.grounding import Grounding
 from granite.output.parser import Verbatim
 from granite.output.scrubbed import Scrubbed
 from granite.output.thoughts import Thoughts
-from granite.settings import Settings
+from granite.output.tool_calls import ToolCalls
 from tests.test_grounding import ANSWER, CITATIONS, CITED, DOCUMENTS
-
-TOOLS = [
-    {"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}},
-    {
-        "type": "function",
-        "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
-    },
-]
 
 
 def logprob(token):
@@ -132,14 +123,8 @@ def test_citations_are_part_of_the_message():
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in made[:-1]) == ANSWER
 
 
-@pytest.fixture(scope="module")
 def tool_calls():
-    """Makes vLLM's parser, as the engine does."""
-    profile.set_environment()
-    from granite.output.tool_calls import ToolCalls
-
-    tokenizer = AutoTokenizer.from_pretrained(weights.find(Settings()).directory)
-    return lambda: Scrubbed(ToolCalls(tokenizer, TOOLS))
+    return Scrubbed(ToolCalls())
 
 
 TWO_CALLS = '<|tool_call|>[{"name": "weather", "arguments": {"city": "Zürich \\"]"}}, {"name": "now", "arguments": {}}]'
@@ -150,7 +135,7 @@ def called(message):
     return [(call["function"]["name"], call["function"]["arguments"]) for call in message["tool_calls"]]
 
 
-def test_tool_calls_are_data(tool_calls):
+def test_tool_calls_are_data():
     """Each has an id of its own."""
     (choice,) = completion(tool_calls(), [TWO_CALLS])["choices"]
     message = choice["message"]
@@ -160,7 +145,7 @@ def test_tool_calls_are_data(tool_calls):
     assert {call["type"] for call in message["tool_calls"]} == {"function"}
 
 
-def test_tool_calls_stream_as_deltas(tool_calls):
+def test_tool_calls_stream_as_deltas():
     """The name with the id first, then the arguments in pieces that make up the whole."""
     made = chunks(tool_calls(), TWO_CALLS)
     deltas = [call for chunk in made[:-1] for call in chunk["choices"][0]["delta"].get("tool_calls", [])]
@@ -176,19 +161,66 @@ def test_tool_calls_stream_as_deltas(tool_calls):
     [
         ("No tool is needed.", "No tool is needed."),
         (f"Let me see. {TWO_CALLS}", "Let me see. "),
-        ("<|tool_call|> I cannot.", "I cannot."),
+        ("<|tool_call|> I cannot.", " I cannot."),
         ("<|tool_call|>[]", "[]"),
         ('<|tool_call|>[{"name": "wea', '[{"name": "wea'),
+        ('<|tool_call|>[{"arguments": {}}]', '[{"arguments": {}}]'),
+        ('<|tool_call|>{"name": "now"}', '{"name": "now"}'),
+        ("In prose <tool_call> is a tag.", "In prose <tool_call> is a tag."),
         ("It is <|start_of_cite|>late<|end_of_text|>.", "It is late."),
     ],
 )
-def test_what_is_no_call_is_content(tool_calls, text, content):
+def test_what_is_no_call_is_content(text, content):
     """Without control tokens, whole or in a stream; what is no list of calls is shown as it was written."""
     assert completion(tool_calls(), text)["choices"][0]["message"]["content"] == content
     assert completion(tool_calls(), [text])["choices"][0]["message"]["content"] == content
 
 
-def test_a_call_that_is_cut_is_not_one_to_make(tool_calls):
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ('<|tool_call|> [ {"name" : "now" , "arguments" : { "a" : [1, {}] } } ] ', [("now", '{ "a" : [1, {}] }')]),
+        ('<|tool_call|>[{"name": "now"}]', [("now", "{}")]),
+        ('<|tool_call|>[{"name": "now", "arguments": null}]', [("now", "{}")]),
+        ('<|tool_call|>[{"arguments": {"a": 1}, "name": "now"}]', [("now", '{"a": 1}')]),
+        ('<|tool_call|>[{"id": 7, "name": "now", "arguments": {}, "x": [true]}]', [("now", "{}")]),
+        ('<|tool_call|>[{"name": "now", "arguments": "{\\"a\\": 1}"}]', [("now", '{"a": 1}')]),
+        ('<|tool_call|>[{"name": "n\\u00f6w", "arguments": {"a": "\\u00f6 <tool_call> \\\\"}}]', [("nöw", '{"a": "\\u00f6 <tool_call> \\\\"}')]),
+        ('<tool_call>[{"name": "now", "arguments": {}}]', [("now", "{}")]),
+        ('<|tool_call|>[{"name": "now", "arguments": {}}, {"name": "wea', [("now", "{}")]),
+        ('<|tool_call|>[{"name": "a"}]<|tool_call|>[{"name": "b"}]', [("a", "{}"), ("b", "{}")]),
+        (TWO_CALLS, [("weather", '{"city": "Zürich \\"]"}'), ("now", "{}")]),
+    ],
+)  # fmt: skip
+def test_calls_in_every_form(text, calls):
+    """As the model wrote their arguments, in one piece and character by character."""
+    for texts in ([text], text):
+        message = completion(tool_calls(), texts)["choices"][0]["message"]
+        assert called(message) == calls
+        assert message["content"] is None or "wea" in message["content"]
+
+
+def test_what_stands_around_a_list_is_content():
+    """Also behind it, and where it breaks off."""
+    for text, content in (
+        (f"Let me see. {TWO_CALLS} So.", "Let me see.  So."),
+        ('<|tool_call|>[{"name": "a", "arguments": {}} oops', " oops"),
+        ('<|tool_call|>[{"name": "a", "arguments": {"b": 1}] oops', "] oops"),
+    ):
+        assert completion(tool_calls(), text)["choices"][0]["message"]["content"] == content
+
+
+def test_a_long_call_is_read_in_time():
+    """A token of it costs the same at its end as at its beginning; the deadline is generous."""
+    parser, began = ToolCalls(), time.monotonic()
+    parser.add('<|tool_call|>[{"name": "write", "arguments": {"text": "')
+    for _ in range(20_000):
+        parser.add("words and ")
+    parser.add('"}}]')
+    assert time.monotonic() - began < 20
+
+
+def test_a_call_that_is_cut_is_not_one_to_make():
     """The finish reason says why."""
     (choice,) = completion(tool_calls(), [TWO_CALLS[:60]], finish_reason="length")["choices"]
     assert choice["finish_reason"] == "length"
@@ -202,8 +234,8 @@ def test_a_call_that_is_cut_is_not_one_to_make(tool_calls):
     ),
     st.data(),
 )
-def test_any_split_gives_the_same_calls(tool_calls, parts, data):
-    """By vLLM's parser, in its streaming form."""
+def test_any_split_gives_the_same_calls(parts, data):
+    """Whatever the model writes, it fails no request."""
     text = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     pieces = [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]

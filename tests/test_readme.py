@@ -1,5 +1,6 @@
 """What the README says, held against what there is."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -21,24 +22,27 @@ def table(heading):
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]] for row in rows[1:]]
 
 
+NAMES = {
+    "string": "text",
+    "integer": "integer",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "object",
+    "array": "list of",
+}
+
+
 def type_of(schema):
-    members = schema.get("anyOf", [schema])
-    names = {
-        "string": "text",
-        "integer": "integer",
-        "number": "number",
-        "boolean": "true or false",
-        "array": "list of texts",
-    }
-    return " or ".join(names[member["type"]] for member in members)
+    if "enum" in schema:
+        return " or ".join(f"`{choice}`" for choice in schema["enum"])
+    if "anyOf" in schema:
+        return " or ".join(map(type_of, schema["anyOf"]))
+    return NAMES[schema["type"]] + (f" {NAMES[schema['items']['type']]}s" if schema["type"] == "array" else "")
 
 
 def default_of(schema):
-    return (
-        {None: "none", "": "empty", False: "false"}.get(schema["default"])
-        if not isinstance(schema["default"], int | float) or schema["default"] is False
-        else str(schema["default"])
-    )
+    default = str(schema["default"])
+    return {"None": "none", "": "empty", "False": "false", "True": "true"}.get(default, default)
 
 
 def bounds_of(schema):
@@ -46,8 +50,15 @@ def bounds_of(schema):
     return "" if least is None else f"from {least} to {most}" if most is not None else f"at least {least}"
 
 
+def example_of(name):
+    """The input's own request file, by its value where that is short."""
+    asked = json.loads(Path(f"tests/requests/{name}.json").read_text(encoding="utf-8"))
+    value = json.dumps(asked[name], ensure_ascii=False)
+    return f"[{f'`{value}`' if len(value) <= 48 else 'a file'}](tests/requests/{name}.json)"
+
+
 def test_the_inputs_table_is_the_schema():
-    """Names in their order, types, defaults, bounds and descriptions."""
+    """Names in their order, types, defaults, bounds, descriptions and examples."""
     assert table("Inputs") == [
         [
             f"`{name}`",
@@ -55,6 +66,7 @@ def test_the_inputs_table_is_the_schema():
             default_of(schema),
             bounds_of(schema),
             schema["description"].replace("|", "\\|").replace("<", "&lt;"),
+            example_of(name),
         ]
         for name, schema in contract.input_properties().items()
     ]

@@ -83,7 +83,7 @@ class Completion(Chat):
                 call["function"][key] += text
         content = "".join(piece.content for piece in self._pieces)
         reasoning = "".join(piece.reasoning for piece in self._pieces)
-        message: dict[str, Any] = {"role": "assistant", "content": content or (None if calls else "")}
+        message: dict[str, Any] = {"role": "assistant", "content": content if content.strip() or not calls else None}
         if reasoning:
             message |= _reasoning(reasoning)
         if calls:

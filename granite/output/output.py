@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 from granite.answer import Answer, Delta
 from granite.output.chat import Completion, CompletionChunks
@@ -12,6 +12,7 @@ from granite.output.parser import Parser, Verbatim
 from granite.output.scrubbed import Scrubbed
 from granite.output.text import Text
 from granite.output.thoughts import Thoughts
+from granite.output.tool_calls import ToolCalls
 from granite.request.conversation import Conversation
 from granite.request.inputs import Inputs
 
@@ -30,26 +31,17 @@ def needs_markers(inputs: Inputs, conversation: Conversation) -> bool:
     return inputs.chat and (conversation.tools.callable or conversation.controls.grounded)
 
 
-def of(
-    inputs: Inputs,
-    conversation: Conversation,
-    answer: Answer,
-    *,
-    model: str,
-    request_id: str,
-    tool_calls: Callable[[list[dict[str, Any]]], Parser],
-) -> Output:
-    """`tool_calls`: makes the engine's parser of calls to some tools."""
+def of(inputs: Inputs, conversation: Conversation, answer: Answer, model: str, request_id: str) -> Output:
     if not inputs.chat:
         return Text()
     form = CompletionChunks if inputs.stream else Completion
-    return form(_parser(conversation, tool_calls), answer, model, request_id)
+    return form(_parser(conversation), answer, model, request_id)
 
 
-def _parser(conversation: Conversation, tool_calls: Callable[[list[dict[str, Any]]], Parser]) -> Parser:
+def _parser(conversation: Conversation) -> Parser:
     if conversation.controls.thinking:
         return Thoughts()
-    parser = tool_calls(list(conversation.tools.definitions)) if conversation.tools.callable else Verbatim()
+    parser = ToolCalls() if conversation.tools.callable else Verbatim()
     if conversation.controls.grounded:
         return Grounding(parser, conversation.documents, conversation.controls.told)
     return Scrubbed(parser) if conversation.tools.callable else parser
