@@ -17,7 +17,7 @@ from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.logprobs import Logprob
 from vllm.outputs import CompletionOutput
 from vllm.renderers.params import TokenizeParams
-from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, StructuredOutputsParams
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
@@ -119,6 +119,9 @@ class Engine:
         further = fields.pop("further")
         ends = [] if further.get("ignore_eos") else [END_OF_TEXT_ID]
         stop_token_ids = [*ends, *further.pop("stop_token_ids", [])]
+        if "repetition_detection" in further:
+            # As anything else it passes here and breaks the engine, which then answers nobody.
+            further["repetition_detection"] = RepetitionDetectionParams(**further["repetition_detection"])
         try:
             return SamplingParams(
                 **{**fields, "stop": list(sampling.stop), **further},
@@ -144,6 +147,8 @@ class Engine:
         try:
             async for output in self._llm.generate(prompt.rendered, params, request_id):
                 completion = output.outputs[0]
+                if completion.finish_reason in ("error", "abort"):
+                    raise EngineGenerateError
                 yield Delta(
                     completion.text, len(completion.token_ids), completion.finish_reason, _logprobs(completion, params)
                 )

@@ -109,7 +109,10 @@ def test_without_a_generation_prompt_the_last_turn_is_the_end():
 
 def test_an_empty_list_asks_for_nothing():
     """Clients send one for what they do not have."""
-    assert formatted(prompt="Hi", messages=[], documents=[], tools=[]) == formatted(prompt="Hi")
+    assert formatted(prompt="Hi", messages=[], documents=[], tools=[], chat_template_kwargs={}) == formatted(
+        prompt="Hi"
+    )
+    assert formatted(prompt=RAW, documents=[], chat_template_kwargs={}) == RAW
 
 
 def test_a_tool_keeps_the_order_that_people_write():
@@ -162,6 +165,14 @@ UNSAID = "must be left out where add_generation_prompt is false, which leaves it
         ({"messages": ASK, "citations": True}, "citations needs documents."),
         ({"messages": ASK, "hallucinations": True, "documents": []}, "hallucinations needs documents."),
         ({"messages": ASK, "chat_template_kwargs": {"controls": {"citations": True}}}, "citations needs documents."),
+        (
+            {"prompt": "Hi", "documents": DOCUMENTS, "chat_template_kwargs": {"controls": {"citations": True}}},
+            f"citations {NEEDS}",
+        ),
+        (
+            {"messages": ASK, "documents": DOCUMENTS, "citations": True, "tools": TOOLS, "tool_choice": "required"},
+            "citations must be left out beside a tool_choice that forces a call: there is no answer.",
+        ),
         ({"prompt": "Hi", "thinking": True, "system_prompt": "x"}, f"thinking must be left out beside system_prompt: {THINKING}"),
         (
             {"messages": [{"role": "system", "content": "x"}, *ASK], "thinking": True},

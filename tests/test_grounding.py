@@ -41,6 +41,7 @@ CITATIONS = [
         "response_end": 54,
     },
 ]
+UNMARKED = [citation | {"citation_id": "0"} for citation in CITATIONS]
 HALLUCINATIONS = [
     {
         "hallucination_id": "1",
@@ -77,6 +78,22 @@ def parsed(chunks):
         (f"{ANSWER}\n\n{RATED}\n{RATED}", ANSWER, {"hallucinations": HALLUCINATIONS}),
         # The form of the system text's own example holds the answer's words.
         ("A <|start_of_cite|> {document_id: 1}fact <|end_of_cite|>.", "A  {document_id: 1}fact .", {}),
+        # A passage that the answer does not mark.
+        (
+            f"Granite is a rock.\n\n{CITED.partition('More.')[2].strip()}",
+            "Granite is a rock.",
+            {
+                "citations": [
+                    citation | {"response_text": "", "response_begin": 0, "response_end": 0} for citation in UNMARKED
+                ]
+            },
+        ),
+        # One list can be read, the other cannot.
+        (
+            f'{CITED}{{"id": "hallucination"}}\n\nnone <|start_of_cite|>at all<|end_of_text|>',
+            f'{ANSWER}\n\n{{"id": "hallucination"}}\n\nnone at all',
+            {"citations": CITATIONS},
+        ),
         # What cannot be read is not lost.
         ('So.\n\n{"id": "citation"}\n\nnone', 'So.\n\n{"id": "citation"}\n\nnone', {}),
         # Other control tokens are not for a reader.
@@ -86,6 +103,21 @@ def parsed(chunks):
 def test_an_answer_is_its_text_and_its_lists(text, content, lists):
     """In one piece and character by character."""
     assert parsed([text]) == parsed(text) == (content, lists)
+
+
+def test_documents_go_by_any_id():
+    """granite-common knows numbers alone; a document without an id goes by its title."""
+    named = [{**document, "doc_id": name} for document, name in zip(DOCUMENTS, ("Rocks", "More: rocks"), strict=True)]
+    text = (
+        CITED.replace('"1"', '"Rocks"')
+        .replace('"2"', '"More: rocks"')
+        .replace("\n1:", "\nRocks:")
+        .replace("\n2:", "\n2 :")
+    )
+    parser = Grounding(Verbatim(), named, {"citations": True})
+    content = parser.add(text).content + (end := parser.end()).content
+    assert content == ANSWER
+    assert end.lists["citations"][0] == CITATIONS[0] | {"doc_id": "Rocks"}
 
 
 parts = st.lists(

@@ -142,6 +142,14 @@ def test_what_cannot_guide_is_one_sentence(given, sentence):
     assert asked.refused(check, prompt="Hi", **given) == sentence
 
 
+def test_an_answer_with_lists_has_no_schema():
+    """Citations stand behind it."""
+    given = {"messages": ASK, "documents": [{"text": "a"}], "citations": True}
+    assert asked.refused(check, response_format={"type": "json_object"}, **given) == (
+        "response_format must be text beside citations and hallucinations, which are lists."
+    )
+
+
 def test_a_forced_tool_whose_schema_the_engine_refuses_is_one_sentence():
     """Only where its arguments are guided."""
     odd = {"type": "function", "function": {"name": "odd", "parameters": {"type": "object", "uniqueItems": True}}}
@@ -170,6 +178,12 @@ def test_further_fields_by_vllms_names():
     assert (guides, type(made["stop_token_ids"][0])) == ({}, int)
 
 
+def test_a_null_sets_nothing():
+    """It is vLLM's word for that."""
+    given = {"stop_token_ids": None, "logit_bias": None, "regex": None, "structured_outputs": {"choice": None}}
+    assert passed(further, prompt="Hi", sampling_params=given) == ({}, {})
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
@@ -187,6 +201,15 @@ def test_further_fields_by_vllms_names():
         (
             {"allowed_token_ids": []},
             "sampling_params.allowed_token_ids is refused: List should have at least 1 item after validation, not 0.",
+        ),
+        (
+            {"repetition_detection": {"max_pattern_size": 3, "min_count": 1}},
+            "sampling_params.repetition_detection is refused: Input should be greater than or equal to 2.",
+        ),
+        (
+            {"repetition_detection": {"max_pattern_size": 3, "min_pattern_size": 4, "min_count": 2}},
+            "sampling_params.repetition_detection is refused: "
+            "Value error, min_pattern_size must be at most max_pattern_size.",
         ),
         ({"structured_outputs": "a"}, "sampling_params.structured_outputs must be an object, got a."),
     ],

@@ -76,9 +76,12 @@ def test_an_answer_can_be_sent_back_as_it_came():
             {"role": "assistant", "tool_calls": [{"function": {}}]},
             'messages[1].tool_calls[0] must name its function: write {"function": {"name": …}}.',
         ),
-        (
-            {"role": "assistant", "tool_calls": [{"function": {"name": "now", "arguments": "[]"}}]},
-            "messages[1].tool_calls[0].function.arguments must be a JSON object.",
+        *(
+            (
+                {"role": "assistant", "tool_calls": [{"function": {"name": "now", "arguments": arguments}}]},
+                "messages[1].tool_calls[0].function.arguments must be a JSON object.",
+            )
+            for arguments in ("[]", "{", '{"a": NaN}', '{"a": "\\ud800"}', '{"a": ' + "[" * 2000 + "]" * 2000 + "}", 7)
         ),
     ],
 )  # fmt: skip
@@ -134,12 +137,12 @@ NAMED = {"type": "function", "function": {"name": "now"}}
 @pytest.mark.parametrize(
     ("choice", "made"),
     [
-        (None, ("auto", False)),
-        ("auto", ("auto", False)),
-        ("none", ("none", False)),
-        ("required", ("required", False)),
-        (NAMED, ("now", True)),
-        ('{"type":"function","function":{"name":"now"}}', ("now", True)),
+        (None, ("auto", None)),
+        ("auto", ("auto", None)),
+        ("none", ("none", None)),
+        ("required", ("required", None)),
+        (NAMED, ("required", "now")),
+        ('{"type":"function","function":{"name":"now"}}', ("required", "now")),
     ],
 )
 def test_choices_of_a_tool(choice, made):
@@ -190,6 +193,20 @@ CHOICES = (
         ([tool("now")], "sometimes", f"{CHOICES} sometimes."),
         ([tool("now")], "now", f"{CHOICES} now."),
         ([tool("now")], {"name": "now"}, f"{CHOICES} an object."),
+        ([tool("now")], "[" * 200_000, f"{CHOICES} a text of 200000 characters."),
+        *(
+            (
+                [{"type": "function", "function": {"name": ["a"]}}, tool("now")],
+                forced,
+                "tools[0].function.name must be the function's name, got a list.",
+            )
+            for forced in ("required", NAMED)
+        ),
+        (
+            [tool("now", parameters=[1])],
+            "required",
+            "tools[0].function.parameters must be a JSON schema of type object, got a list.",
+        ),
         (
             [tool("now"), tool("then")],
             {"type": "function", "function": {"name": "when"}},

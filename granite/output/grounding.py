@@ -7,26 +7,27 @@ granite-common's parser of Granite 3.3 makes the objects of the whole text; what
 
 from __future__ import annotations
 
-import functools
+import itertools
 import logging
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from granite_common.granite3 import granite33
 from granite_common.granite3.granite33.constants import CITATIONS_START, CITE_END, CITE_START, HALLUCINATIONS_START
 
+from granite.output import sentences
 from granite.output.parser import Parser, Piece
 from granite.output.tags import Tags
 from granite.request.control_tokens import CONTROL_TOKENS
 
-SENTENCES = Path(__file__).parent / "nltk_data"
-"""English abbreviations in the form of NLTK's punkt_tab, by which granite-common finds a citation's sentence. NLTK's own
-data is a download."""
-
-MARK = re.compile(r'\s*\{"document_id": "[^"]*"\}\s*')
+MARK = re.compile(r'(\s*\{"document_id": ")([^"]*)("\}\s*)')
 """What stands between the tokens of a citation."""
+
+ENTRY_ID = re.compile(r"^(\s*)([^\n:]+)(:)", re.MULTILINE)
+"""What a line of the list of cited passages begins with."""
+
+CITE = re.compile(re.escape(CITE_START) + MARK.pattern + re.escape(CITE_END))
 
 ENTRY = re.compile(r"\d+:.+")
 """A line of the list of cited passages."""
@@ -48,8 +49,8 @@ class Grounding:
         """White space that may be the answer's end."""
         self._mark: str | None = None
         """What a citation's tokens hold so far; None outside of them."""
-        self._lists = ""
-        """What stands behind the answer; empty before its end."""
+        self._lists: list[str] = []
+        """What stands behind the answer, a text for each list; empty before its end."""
         self._answer = ""
         self._marks: list[int] = []
         """Where in the answer each citation stood."""
@@ -58,16 +59,18 @@ class Grounding:
         return self._piece(self._inner.add(text))
 
     def end(self) -> Piece:
-        """The lists; as text where nothing can be made of them, so that nothing is lost."""
+        """The lists. One of which nothing can be made stays content, so that it is not lost."""
         piece = self._piece(self._inner.end())
         content = piece.content + self._text(self._tags.rest())
         if self._mark is not None:
             content += self._shown(self._mark)
         lists = _read(self._written, self._documents, self._controls) if self._lists else {}
-        for citation, mark in zip(lists.get("citations", []), self._marks, strict=False):
-            citation |= _sentence(self._answer, mark)
-        if self._lists and not lists:
-            content += self._shown(self._lists.rstrip())
+        for citation, mark in itertools.zip_longest(lists.get("citations", []), self._marks):
+            if citation is not None:
+                citation |= _cited(self._answer, mark)
+        for begin, name in ((CITATIONS_START, "citations"), (HALLUCINATIONS_START, "hallucinations")):
+            if name not in lists:
+                content += "".join(self._shown(text) for text in self._lists if text.startswith(begin))
         return replace(piece, content=content, lists=lists)
 
     def _piece(self, piece: Piece) -> Piece:
@@ -76,8 +79,11 @@ class Grounding:
 
     def _text(self, part: str) -> str:
         """The part's share of the answer."""
-        if self._lists or part in (CITATIONS_START, HALLUCINATIONS_START):
-            self._lists += part
+        if part in (CITATIONS_START, HALLUCINATIONS_START):
+            self._lists.append(part)
+            return ""
+        if self._lists:
+            self._lists[-1] += "" if part in CONTROL_TOKENS else part
             return ""
         if part == CITE_START:
             before, self._mark = self._mark or "", ""
@@ -105,32 +111,54 @@ class Grounding:
 
 def _read(text: str, documents: list[dict[str, str]], controls: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     """`citations` and `hallucinations`, those that the model wrote and granite-common understands."""
-    _sentences()  # granite-common looks for them, too
-    request = granite33.Granite33ChatCompletion.model_validate(
-        {
-            "messages": [{"role": "user", "content": ""}],
-            "extra_body": {"documents": documents, "chat_template_kwargs": {"controls": controls}},
-        }
-    )
+    ids = [document["doc_id"] for document in documents]
+    # granite-common knows ids of digits alone.
+    numbers = {each: each if all(map(str.isdigit, ids)) else str(number) for number, each in enumerate(ids, 1)}
+    request = {
+        "messages": [{"role": "user", "content": ""}],
+        "extra_body": {
+            "documents": [{**document, "doc_id": numbers[document["doc_id"]]} for document in documents],
+            "chat_template_kwargs": {"controls": controls},
+        },
+    }
     try:
-        message: Any = granite33.Granite33OutputProcessor().transform(_listed_marks(text), request)
+        sentences.install()
+        message: Any = granite33.Granite33OutputProcessor().transform(
+            _listed_marks(_numbered(text, numbers)), granite33.Granite33ChatCompletion.model_validate(request)
+        )
     except Exception:  # it takes the model's format for granted
         return {}
     lists: dict[str, list[dict[str, Any]]] = {}
     if message.citations:
-        lists["citations"] = [_mended(citation.model_dump(), documents) for citation in message.citations]
-    if message.hallucinations:
-        lists["hallucinations"] = [
-            hallucination.model_dump(exclude_none=True) for hallucination in message.hallucinations
+        names = {number: doc_id for doc_id, number in numbers.items()}
+        citations = [citation.model_dump() for citation in message.citations]
+        lists["citations"] = [
+            _mended({**citation, "doc_id": names.get(citation["doc_id"], citation["doc_id"])}, documents)
+            for citation in citations
         ]
+    if message.hallucinations:
+        lists["hallucinations"] = [each.model_dump(exclude_none=True) for each in message.hallucinations]
     return lists
+
+
+def _numbered(text: str, numbers: dict[str, str]) -> str:
+    """The text with each document's number in place of its id, in the marks and in the list of passages."""
+    answer, begin, lists = text.partition(CITATIONS_START)
+    passages, rest_begin, rest = lists.partition(HALLUCINATIONS_START)
+
+    def number(found: re.Match[str]) -> str:
+        return f"{found[1]}{numbers.get(found[2], found[2])}{found[3]}"
+
+    answer = MARK.sub(number, answer)
+    passages = ENTRY_ID.sub(number, passages)
+    return answer + begin + passages + rest_begin + rest
 
 
 def _listed_marks(text: str) -> str:
     """The text without the marks that have no entry in the list: granite-common refuses all for one of them."""
     listed = len(ENTRY.findall(text.partition(CITATIONS_START)[2].partition(HALLUCINATIONS_START)[0]))
-    pieces = re.split(f"({re.escape(CITE_START)}{MARK.pattern}{re.escape(CITE_END)})", text)
-    return "".join(piece for position, piece in enumerate(pieces) if position % 2 == 0 or position // 2 < listed)
+    marks = itertools.count()
+    return CITE.sub(lambda found: str(found[0]) if next(marks) < listed else "", text)
 
 
 def _mended(citation: dict[str, Any], documents: list[dict[str, str]]) -> dict[str, Any]:
@@ -142,18 +170,10 @@ def _mended(citation: dict[str, Any], documents: list[dict[str, str]]) -> dict[s
     return citation
 
 
-def _sentence(answer: str, mark: int) -> dict[str, Any]:
-    """The sentence that a citation stands in or behind: granite-common takes in the next one, and all its spans end
-    where the answer ends.
+def _cited(answer: str, mark: int | None) -> dict[str, Any]:
+    """The sentence that a citation stands in or behind, empty for one that the answer does not mark.
+
+    granite-common takes in the next sentence, too, and all its spans end where the answer ends.
     """
-    begin, end = max((span for span in _sentences().span_tokenize(answer) if span[0] < mark), default=(0, 0))
+    begin, end = (0, 0) if mark is None else sentences.last_before(answer, mark)
     return {"response_text": answer[begin:end], "response_begin": begin, "response_end": end}
-
-
-@functools.cache
-def _sentences() -> Any:
-    import nltk
-
-    if str(SENTENCES) not in nltk.data.path:
-        nltk.data.path.append(str(SENTENCES))
-    return nltk.tokenize.PunktTokenizer("english")

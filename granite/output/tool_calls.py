@@ -1,18 +1,19 @@
 """The calls that Granite writes: `<|tool_call|>[{"name": …, "arguments": {…}}]`, read while they are written.
 
-vLLM's parser for Granite is not used. It goes through a call's arguments anew with each token: with vLLM 0.32 one call of
-4,000 words, token by token, took 93 s of one core, and all other requests waited for it. And it loses arguments that are written as a JSON text, a call that is cut inside its
-name, what follows the list in a whole answer, and `<tool_call>` in prose, Granite 3.1's marker. That marker is read
-before a list, because IBM's own parser reads it there.
+vLLM's parser for Granite is not used. It goes through a call's arguments anew with each token: with vLLM 0.32 one call
+of 4,000 words, token by token, took 93 s of one core, and all other requests waited for it. And it loses arguments that
+are written as a JSON text, a call that is cut inside its name, what follows the list in a whole answer, and
+`<tool_call>` in prose, Granite 3.1's marker. That marker is read before a list, because IBM's own parser reads it there.
 """
 
 from __future__ import annotations
 
-import json
 import uuid
 from enum import Enum, auto
 from typing import Any
 
+from granite import json_text
+from granite.output.json_value import JsonValue
 from granite.output.parser import Piece
 from granite.output.tags import Tags
 
@@ -40,11 +41,11 @@ class ToolCalls:
         self._raw = ""
         """What was read since it was last certain to be a call."""
         self._space = ""
-        """White space behind a list, which is content only if more follows."""
+        """White space after a call, which is content only if more follows."""
         self._calls = 0
         self._call = _Call(0)
         self._key = ""
-        self._value = _Value()
+        self._value = JsonValue()
         self._content: list[str] = []
         self._written: list[dict[str, Any]] = []
 
@@ -55,8 +56,9 @@ class ToolCalls:
 
     def end(self) -> Piece:
         self._read(self._tags.rest())
-        in_call = self._state in (_State.KEY, _State.VALUE)
-        if self._state is not _State.CONTENT and not (self._call.named if in_call else self._calls):
+        if self._state in (_State.KEY, _State.VALUE) and self._call.named:
+            self._call.close()
+        elif self._state in (_State.KEY, _State.VALUE) or (self._state is not _State.CONTENT and not self._calls):
             self._show(self._raw)
         return self._piece()
 
@@ -67,7 +69,9 @@ class ToolCalls:
         return piece
 
     def _read(self, part: str) -> None:
-        if self._state is _State.CONTENT and part in (MARKER, OLD_MARKER):
+        if (self._state is _State.CONTENT and part in (MARKER, OLD_MARKER)) or (
+            self._state is _State.LIST and part == MARKER
+        ):
             self._state, self._raw = _State.LIST, "" if part == MARKER else part
             return
         position = 0
@@ -110,7 +114,7 @@ class ToolCalls:
                 self._close_call()
                 self._state = _State.ITEM
             return self._state is _State.ITEM
-        self._value = _Value()
+        self._value = JsonValue()
         self._state = _State.VALUE
         self._value.read(character, 0)
         if self._key == "arguments" and character == "{":
@@ -131,8 +135,7 @@ class ToolCalls:
             elif key == "name":
                 self._call.name = _text(self._value.text)
             elif key == "arguments" and not is_object:
-                # Written as a JSON text, or null.
-                self._call.add(_text(self._value.text))
+                self._call.add(_arguments(self._value.text))
         return end
 
     def _close_call(self) -> None:
@@ -143,6 +146,7 @@ class ToolCalls:
         """What was read is no list of calls, or no longer."""
         last = self._raw[-1:]
         if self._state is not _State.ITEM and self._call.named:
+            self._call.close()
             self._close_call()
             self._raw = last
         self._state = _State.CONTENT
@@ -151,8 +155,9 @@ class ToolCalls:
     def _show(self, text: str) -> None:
         if self._calls:
             text = self._space + text
-            self._space = "" if text.strip() else text
-        self._content.append("" if self._space else text)
+            self._space = text[len(text.rstrip()) :]
+            text = text.rstrip()
+        self._content.append(text)
 
 
 class _Call:
@@ -190,56 +195,21 @@ class _Call:
         return [{"index": self._index, **name}]
 
 
-class _Value:
-    """A JSON value that arrives in pieces."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._depth = 0
-        self._quoted = False
-        self._escaped = False
-        self.complete = False
-
-    @property
-    def text(self) -> str:
-        return "".join(self._pieces)
-
-    @property
-    def is_object(self) -> bool:
-        return self._pieces[0].startswith("{")
-
-    def read(self, text: str, position: int) -> int:
-        """Read on from `position`; where the value, or the text, ends."""
-        begin = position
-        while position < len(text) and not self.complete:
-            character = text[position]
-            if self._escaped:
-                self._escaped = False
-            elif character == "\\":
-                self._escaped = self._quoted
-            elif character == '"':
-                self._quoted = not self._quoted
-                self.complete = not self._quoted and not self._depth
-            elif self._quoted:
-                pass
-            elif character in "{[":
-                self._depth += 1
-            elif character in "}]" and self._depth:
-                self._depth -= 1
-                self.complete = not self._depth
-            elif character in ",}]" and not self._depth:
-                # A number, true, false or null ends before what follows it.
-                self.complete = True
-                break
-            position += 1
-        self._pieces.append(text[begin:position])
-        return position
-
-
-def _text(text: str) -> str:
+def _text(value: str) -> str:
     """The characters of a JSON text; empty for what is none."""
     try:
-        value = json.loads(text)
+        loaded = json_text.loads(value)
     except ValueError:
         return ""
-    return value if isinstance(value, str) else ""
+    return loaded if isinstance(loaded, str) else ""
+
+
+def _arguments(value: str) -> str:
+    """Arguments that are no object: the object that a JSON text holds, none for null, else what was written."""
+    try:
+        held = _text(value)
+        if isinstance(json_text.loads(held), dict):
+            return held
+    except ValueError:
+        pass
+    return "" if value.strip() == "null" else value.strip()

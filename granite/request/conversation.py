@@ -21,6 +21,9 @@ OF_A_CHAT = ("tools", "stream", "citations", "hallucinations", "logprobs")
 """Inputs whose answer is data, where a prompt's is text."""
 
 
+NEEDS_A_CHAT = "needs messages: the answer to a prompt is plain text, as it is generated."
+
+
 @dataclass(frozen=True)
 class Conversation:
     """`text`: what goes past the chat template, as it is; else the rest is what the template renders."""
@@ -93,7 +96,7 @@ def _beside_messages(faults: Faults, inputs: Inputs) -> None:
 def _beside_a_prompt(faults: Faults, inputs: Inputs) -> None:
     for name in OF_A_CHAT:
         if inputs.given(name):
-            faults.add(name, f"{name} needs messages: the answer to a prompt is plain text, as it is generated.")
+            faults.add(name, f"{name} {NEEDS_A_CHAT}")
     if inputs.suffix is not None and inputs.raw:
         faults.add("suffix", f"suffix must be left out beside a prompt that begins with {RAW_START}.")
     elif inputs.suffix is not None or inputs.raw:
@@ -108,8 +111,15 @@ def _together(faults: Faults, inputs: Inputs, conversation: Conversation) -> Non
     controls = conversation.controls
     for name in controls.told:
         source = name if inputs.given(name) else "chat_template_kwargs"
-        if name in ("citations", "hallucinations") and not conversation.documents:
-            faults.add(source, f"{name} needs documents.")
+        if name in ("citations", "hallucinations"):
+            if not inputs.chat and source != name:
+                faults.add(source, f"{name} {NEEDS_A_CHAT}")
+            if not conversation.documents:
+                faults.add(source, f"{name} needs documents.")
+            if conversation.tools.forced:
+                faults.add(
+                    source, f"{name} must be left out beside a tool_choice that forces a call: there is no answer."
+                )
         if not conversation.add_generation_prompt:
             faults.add(source, f"{name} must be left out where add_generation_prompt is false, which leaves it unsaid.")
     if controls.thinking and not (inputs.raw or inputs.suffix is not None):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from granite.request.faults import INT64_MAX, Faults, shown
 from granite.request.inputs import Inputs
@@ -56,11 +56,17 @@ class _Strict(BaseModel):
 
 
 class RepetitionDetection(_Strict):
-    """Ends an answer that repeats itself."""
+    """Ends an answer that repeats itself. Sizes in tokens."""
 
-    max_pattern_size: Whole
+    max_pattern_size: Annotated[Whole, Field(ge=1)]
     min_pattern_size: Whole = 0
-    min_count: Whole
+    min_count: Annotated[Whole, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_pattern_size > self.max_pattern_size:
+            raise ValueError("min_pattern_size must be at most max_pattern_size")
+        return self
 
 
 class FurtherSampling(_Strict):
@@ -93,12 +99,12 @@ class FurtherSampling(_Strict):
     @classmethod
     def checked(cls, faults: Faults, inputs: Inputs) -> FurtherSampling:
         """`structured_outputs` may hold what guides an answer, as in vLLM, or it stands beside the other fields."""
-        given = dict(inputs.sampling_params or {})
-        guides = given.pop("structured_outputs", None) or {}
+        given = _set(inputs.sampling_params or {})
+        guides = given.pop("structured_outputs", {})
         if not isinstance(guides, dict):
             faults.add("sampling_params", f"sampling_params.structured_outputs must be an object, got {shown(guides)}.")
             guides = {}
-        given |= guides
+        given |= _set(guides)
         for name in [name for name in given if name not in cls.model_fields]:
             faults.add("sampling_params", f"sampling_params cannot set {shown(name)}: {_why(name, inputs)}")
             del given[name]
@@ -109,6 +115,11 @@ class FurtherSampling(_Strict):
                 # Pydantic names a dictionary's key, a list's position and a union's member by further parts.
                 faults.add("sampling_params", f"sampling_params.{fault['loc'][0]} is refused: {fault['msg']}.")
             return cls()
+
+
+def _set(given: dict[str, Any]) -> dict[str, Any]:
+    """Without nulls, vLLM's word for what is not set."""
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _why(name: str, inputs: Inputs) -> str:

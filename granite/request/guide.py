@@ -36,6 +36,10 @@ def checked(
             _refuse(faults, "tools", f"The parameters of {shown(function)} are", {"json": parameters}, refusal)
         return _tag(tools.grammar())
     elif schema is not None:
+        if conversation.controls.grounded:
+            faults.add(
+                "response_format", "response_format must be text beside citations and hallucinations, which are lists."
+            )
         _refuse(faults, "response_format", "response_format.json_schema.schema is", {"json": schema}, refusal)
         return _tag(_after_thoughts(schema)) if conversation.controls.thinking else {"json": schema}
     return None

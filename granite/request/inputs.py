@@ -68,8 +68,8 @@ class Inputs:
         return self.prompt
 
     def given(self, name: str) -> bool:
-        """Whether the caller asked for it: an empty list asks for nothing, an empty text may."""
+        """Whether the caller asked for it: an empty list or object asks for nothing, an empty text may."""
         value = getattr(self, name)
         if name == "add_generation_prompt":
             return not value
-        return value is not None and value is not False and value != []
+        return value is not None and value is not False and value not in ([], {})

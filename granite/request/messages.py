@@ -5,9 +5,9 @@ Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-m
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from granite import json_text
 from granite.request import control_tokens
 from granite.request.faults import Faults, shown
 
@@ -89,7 +89,7 @@ def _tool_call(faults: Faults, where: str, call: Any) -> dict[str, Any]:
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments or "{}")
+            arguments = json_text.loads(arguments or "{}")
         except ValueError:
             arguments = None
     if not isinstance(arguments, dict):

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from granite import json_text
 from granite.request import control_tokens, key_order
 from granite.request.faults import Faults, shown
 
@@ -20,16 +21,16 @@ MOST_CALLS = 4
 
 @dataclass(frozen=True)
 class Tools:
-    """`definitions`: OpenAI's. `choice`: one of CHOICES, or the name of the function to call."""
+    """`definitions`: OpenAI's. `choice`: one of CHOICES. `named`: the one function that must be called, if there is one."""
 
     definitions: tuple[dict[str, Any], ...] = ()
     choice: str = "auto"
-    named: bool = False
+    named: str | None = None
 
     @property
     def callable(self) -> bool:
         """Whether the answer may hold calls."""
-        return bool(self.definitions) and (self.named or self.choice != "none")
+        return bool(self.definitions) and self.choice != "none"
 
     @property
     def bias(self) -> dict[int, float]:
@@ -39,13 +40,12 @@ class Tools:
     @property
     def forced(self) -> dict[str, dict[str, Any]]:
         """The JSON schema of the arguments of each function of which one must be called; empty where none must."""
-        if not self.named and self.choice != "required":
+        if self.choice != "required":
             return {}
-        functions = [tool["function"] for tool in self.definitions]
         return {
             function["name"]: {"type": "object", **(function.get("parameters") or {})}
-            for function in functions
-            if not self.named or function["name"] == self.choice
+            for function in (tool["function"] for tool in self.definitions)
+            if self.named in (None, function["name"])
         }
 
     def grammar(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Tools:
         """
         call = {"type": "or", "elements": [_call(name, schema) for name, schema in self.forced.items()]}
         more = {"type": "sequence", "elements": [{"type": "const_string", "value": ", "}, call]}
-        most = 0 if self.named else MOST_CALLS - 1
+        most = MOST_CALLS - 1 if self.named is None else 0
         return {
             "type": "sequence",
             "elements": [
@@ -73,16 +73,17 @@ class Tools:
             if choice is not None:
                 faults.add("tool_choice", "tool_choice needs tools: give them, or leave it out.")
             return cls()
+        # One that is wrong is left out: what else is wrong is still looked for.
         names = [_name(faults, f"tools[{position}]", tool) for position, tool in enumerate(tools)]
+        definitions = tuple(key_order.of_tool(tool) for tool, name in zip(tools, names, strict=True) if name)
         for name in sorted({name for name in names if name and names.count(name) > 1}):
             faults.add("tools", f"tools must have a name each, but two are called {shown(name)}.")
-        definitions = tuple(key_order.of_tool(tool) for tool in tools)
-        if choice is None:
-            return cls(definitions)
-        chosen, named = _choice(faults, choice)
-        if named and chosen not in names:
-            known = ", ".join(shown(name) for name in names)
-            faults.add("tool_choice", f"tool_choice names the function {shown(chosen)}, but tools has {known}.")
+        chosen, named = ("auto", None) if choice is None else _choice(faults, choice)
+        if named is not None and named not in names:
+            known = ", ".join(shown(name) for name in names if name)
+            faults.add(
+                "tool_choice", f"tool_choice names the function {shown(named)}, but tools has {known or 'none'}."
+            )
         return cls(definitions, chosen, named)
 
 
@@ -97,43 +98,41 @@ def _call(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _name(faults: Faults, where: str, tool: dict[str, Any]) -> str:
+def _name(faults: Faults, where: str, tool: dict[str, Any]) -> str | None:
+    """The function's name; None for a tool that is none."""
     function = tool.get("function")
     if tool.get("type", "function") != "function" or not isinstance(function, dict):
         faults.add("tools", f'{where} must be {{"type": "function", "function": {{"name": …}}}}.')
-        return ""
+        return None
     control_tokens.refuse(faults, "tools", tool, where)
-    parameters = function.get("parameters")
+    name, parameters = function.get("name"), function.get("parameters")
+    if not isinstance(name, str) or not name:
+        faults.add("tools", f"{where}.function.name must be the function's name, got {shown(name)}.")
+        name = None
     if parameters is not None and (not isinstance(parameters, dict) or parameters.get("type", "object") != "object"):
         faults.add(
             "tools", f"{where}.function.parameters must be a JSON schema of type object, got {shown(parameters)}."
         )
-    name = function.get("name")
-    if not isinstance(name, str) or not name:
-        faults.add("tools", f"{where}.function.name must be the function's name, got {shown(name)}.")
-        return ""
+        return None
     return name
 
 
-def _choice(faults: Faults, choice: str | dict[str, Any]) -> tuple[str, bool]:
-    """The choice, and whether it is a function's name."""
-    if isinstance(choice, str):
-        if choice in CHOICES:
-            return choice, False
-        try:
-            # Clients that know texts alone write the object as JSON.
-            parsed = json.loads(choice)
-        except ValueError:
-            parsed = choice
-    else:
-        parsed = choice
+def _choice(faults: Faults, choice: str | dict[str, Any]) -> tuple[str, str | None]:
+    """The choice, and the name of the function that it forces, if it names one."""
+    if isinstance(choice, str) and choice in CHOICES:
+        return choice, None
+    try:
+        # Clients that know texts alone write the object as JSON.
+        parsed = json_text.loads(choice) if isinstance(choice, str) else choice
+    except ValueError:
+        parsed = None
     function = parsed.get("function") if isinstance(parsed, dict) and parsed.get("type") == "function" else None
     name = function.get("name") if isinstance(function, dict) else None
     if isinstance(name, str) and name:
-        return name, True
+        return "required", name
     faults.add(
         "tool_choice",
         f"tool_choice must be {', '.join(CHOICES)} or a named function such as "
         f'{{"type": "function", "function": {{"name": "get_weather"}}}}, got {shown(choice)}.',
     )
-    return "auto", False
+    return "auto", None
