@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -41,7 +42,10 @@ LEAST_LOGPROB = -9999.0
 """Stands for minus infinity, which JSON does not have, as in vLLM's own server."""
 
 LONGEST_REASON = 200
-"""Characters of vLLM's words about a grammar that a caller is told."""
+"""Characters of vLLM's words that a caller is told."""
+
+NOT_FOR_A_CALLER = re.compile(r"\[[\d:]+\] \S+:\d+: | ?\(parameter=.*", re.DOTALL)
+"""Where xgrammar puts the time and its own source, and vLLM the caller's words again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,15 +135,14 @@ class Engine:
                 output_kind=RequestOutputKind.DELTA,
             )
         except (VLLMClientError, ValueError) as error:
-            raise InvalidInput(f"vLLM refuses the sampling parameters: {error}") from None
+            raise InvalidInput(f"vLLM refuses the sampling parameters: {_reason(error)}") from None
 
     def refusal(self, guide: Guide) -> str | None:
         """Why guided decoding cannot take a grammar; None where it can."""
         try:
             validate_xgrammar_grammar(SamplingParams(structured_outputs=StructuredOutputsParams(**guide)))
         except Exception as error:  # the grammar's compiler raises its own kinds, and so does a recursive schema
-            reason = " ".join(str(error).split())
-            return (reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…") or type(error).__name__
+            return _reason(error)
         return None
 
     async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
@@ -159,7 +162,7 @@ class Engine:
         except EngineGenerateError:
             raise EngineError("The engine could not finish this request: the server's own log says why.") from None
         except (VLLMClientError, GracefulHTTPError) as error:
-            raise RequestError(f"vLLM refuses the request: {error}") from None
+            raise RequestError(f"vLLM refuses the request: {_reason(error)}") from None
 
     def stop(self) -> None:
         self._llm.shutdown()
@@ -168,6 +171,12 @@ class Engine:
     def _longest_token(self) -> int:
         """Characters that one token stands for at most."""
         return int(self._llm.renderer.get_tokenizer().max_chars_per_token)
+
+
+def _reason(error: Exception) -> str:
+    """vLLM's words about a request, on one line and not too many."""
+    reason = " ".join(NOT_FOR_A_CALLER.sub("", str(error)).split())
+    return (reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…") or f"{type(error).__name__}."
 
 
 def _too_long(tokens: str, context: int) -> str:

@@ -168,6 +168,8 @@ def test_tool_calls_stream_as_deltas():
         ('<|tool_call|>{"name": "now"}', '{"name": "now"}'),
         ("In prose <tool_call> is a tag.", "In prose <tool_call> is a tag."),
         ("It is <|start_of_cite|>late<|end_of_text|>.", "It is late."),
+        # A stop text that lies within the marker cuts it.
+        ("So. <|tool_c", "So. "),
     ],
 )
 def test_what_is_no_call_is_content(text, content):

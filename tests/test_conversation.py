@@ -178,6 +178,14 @@ UNSAID = "must be left out where add_generation_prompt is false, which leaves it
             {"messages": [{"role": "system", "content": "x"}, *ASK], "thinking": True},
             f"thinking must be left out beside a system message: {THINKING}",
         ),
+        (
+            {"messages": [*ASK, {"role": "system", "content": "x"}], "thinking": True},
+            f"thinking must be left out beside a system message: {THINKING}",
+        ),
+        (
+            {"messages": ASK, "chat_template_kwargs": {"controls": []}},
+            'chat_template_kwargs.controls must be an object such as {"length": "short"}, got a list.',
+        ),
         ({"messages": ASK, "thinking": True, "tools": TOOLS}, f"thinking must be left out beside tools: {THINKING}"),
         ({"prompt": "Hi", "thinking": True, "documents": DOCUMENTS}, f"thinking must be left out beside documents: {THINKING}"),
         ({"messages": ASK, "length": "short", "add_generation_prompt": False}, f"length {UNSAID}"),
@@ -253,11 +261,31 @@ def test_all_faults_are_told_at_once_in_the_order_of_the_inputs():
     )
 
 
+def test_of_thousands_of_faults_twenty_are_told():
+    """And the number of the others."""
+    sentences = refused(prompt="Hi", documents=[{}] * 10_000)
+    assert sentences.count("must hold its text") == 20
+    assert sentences.endswith(" And 9980 more.")
+
+
 def test_a_trusted_request_brings_its_own_template():
     """It sees the same messages, and any argument that it reads."""
     template = "{{ messages[0].content | upper }} {{ mood }}"
     assert formatted(trusting, prompt="Hi", chat_template=template, chat_template_kwargs={"mood": "fine"}) == "HI fine"
-    assert formatted(trusting, prompt="Hi", chat_template="") == ""
+
+
+def test_a_template_that_says_nothing_is_one_sentence():
+    """There is nothing to answer."""
+    with pytest.raises(InvalidInput, match=r"^chat_template renders nothing: the model needs a prompt\.$"):
+        formatted(trusting, prompt="Hi", chat_template="")
+
+
+def test_a_templates_arguments_are_not_its_renderers():
+    """Which would be given twice."""
+    sentence = asked.refused(
+        trusting, prompt="Hi", chat_template="x", chat_template_kwargs={"continue_final_message": True}
+    )
+    assert sentence == "chat_template_kwargs cannot set continue_final_message: leave it out."
 
 
 @pytest.mark.parametrize("template", ["{{", "{{ undefined() }}", "{{ raise_exception('secret text') }}", "{{ 1 / 0 }}"])

@@ -19,7 +19,7 @@ NAMED = {"type": "function", "function": {"name": "now"}}
 
 def refusal(guide):
     """An engine's: it takes all but one schema and one regular expression."""
-    return "no." if guide in ({"json": {"type": "array", "uniqueItems": True}}, {"regex": "("}) else None
+    return "no." if guide in ({"json": {"type": "text"}}, {"regex": "("}) else None
 
 
 def check(faults, inputs):
@@ -120,7 +120,7 @@ def test_other_guides_are_sampling_params(name, value):
             "response_format holds schema, which type json_object does not have.",
         ),
         (
-            {"response_format": schema_format({"type": "array", "uniqueItems": True})},
+            {"response_format": schema_format({"type": "text"})},
             "response_format.json_schema.schema is not one that guided decoding can take: no.",
         ),
         (
@@ -130,6 +130,18 @@ def test_other_guides_are_sampling_params(name, value):
         (
             {"response_format": {"type": "json_object"}, "sampling_params": {"regex": "a"}},
             "response_format and regex each guide the answer: leave all but one out.",
+        ),
+        (
+            {"sampling_params": {"regex": "a", "structured_outputs": {"regex": "b"}}},
+            "sampling_params sets regex twice, also in structured_outputs: leave one out.",
+        ),
+        (
+            {"response_format": {"type": "json_object"}, "sampling_params": {"allowed_token_ids": [5]}},
+            "sampling_params.allowed_token_ids must be left out beside response_format.",
+        ),
+        (
+            {"sampling_params": {"regex": "a", "stop_token_ids": [5]}},
+            "sampling_params.stop_token_ids must be left out beside regex.",
         ),
         (
             {"sampling_params": {"regex": "a", "choice": ["a"]}},
@@ -142,6 +154,58 @@ def test_what_cannot_guide_is_one_sentence(given, sentence):
     assert asked.refused(check, prompt="Hi", **given) == sentence
 
 
+def test_a_stop_text_could_cut_a_forced_call():
+    """By either of its names."""
+    given = {"messages": ASK, "tools": TOOLS, "tool_choice": "required"}
+    for name, value in (("stop", ["a"]), ("stop_sequences", "a")):
+        assert asked.refused(check, **given, **{name: value}) == (
+            f"{name} must be left out beside a tool_choice that forces a call, which it could cut."
+        )
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "object", "required": ["b"], "properties": {"a": {}}}, "required names a property that properties does not have."),
+        ({"minimum": 100}, "minimum is not enforced without type integer or number beside it."),
+        ({"maxLength": 2}, "maxLength is not enforced without type string beside it."),
+        ({"type": "integer", "multipleOf": 7}, "multipleOf is not enforced."),
+        ({"type": "array", "uniqueItems": True}, "uniqueItems is not enforced."),
+        ({"anyOf": [{"if": {"const": 1}, "then": {"const": 2}}]}, "if is not enforced."),
+        ({"properties": {"a": {"not": {"type": "string"}}}}, "not is not enforced."),
+        ({"$ref": "#/$defs/s", "maximum": 2}, "maximum is not enforced without type integer or number beside it."),
+        ({"$ref": "#/$defs/s", "enum": [1]}, "enum is not enforced beside $ref."),
+        ({"type": "integer", "allOf": [{"const": 3}]}, "type is not enforced beside allOf."),
+        ({"$ref": "http://example.com/x.json"}, "$ref is followed only within the schema."),
+        ({"type": "string", "enum": ["x", 1]}, "enum holds a value that is not of its type."),
+        ({"type": "integer", "enum": [True]}, "enum holds a value that is not of its type."),
+    ],
+)  # fmt: skip
+def test_a_schema_that_would_not_be_enforced_is_one_sentence(schema, reason):
+    """xgrammar passes over these, and the answer is then wrong; also deep within a schema."""
+    for whole in (schema, {"type": "array", "items": {"properties": {"x": schema}}}):
+        assert asked.refused(check, prompt="Hi", response_format=schema_format(whole)) == (
+            f"response_format.json_schema.schema is not one that guided decoding can take: {reason}"
+        )
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": ["integer", "null"], "minimum": 0},
+        {"type": "object", "properties": {"if": {"type": "string"}, "not": {"type": "null"}}, "required": ["if"]},
+        {"$ref": "#/$defs/s", "description": "x", "$defs": {"s": {"type": "string", "pattern": "a+"}}},
+        {"type": "array", "uniqueItems": False, "items": {"enum": ["a", 1, None]}},
+        {"type": "string", "enum": ["a"], "default": {"if": 1}},
+        {"allOf": [{"type": "string"}], "title": "x"},
+        {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+    ],
+)
+def test_a_schema_that_is_enforced_passes(schema):
+    """Whatever its properties are called."""
+    assert set(passed(check, prompt="Hi", response_format=schema_format(schema))) == {"json"}
+
+
 def test_an_answer_with_lists_has_no_schema():
     """Citations stand behind it."""
     given = {"messages": ASK, "documents": [{"text": "a"}], "citations": True}
@@ -152,7 +216,7 @@ def test_an_answer_with_lists_has_no_schema():
 
 def test_a_forced_tool_whose_schema_the_engine_refuses_is_one_sentence():
     """Only where its arguments are guided."""
-    odd = {"type": "function", "function": {"name": "odd", "parameters": {"type": "object", "uniqueItems": True}}}
+    odd = {"type": "function", "function": {"name": "odd", "parameters": {"type": "object"}}}
     given = {"messages": ASK, "tools": [odd]}
     assert passed(lambda *args: _refusing(*args), **given) is None
     assert asked.refused(lambda *args: _refusing(*args), **given, tool_choice="required") == (

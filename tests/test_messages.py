@@ -71,6 +71,11 @@ def test_an_answer_can_be_sent_back_as_it_came():
             {"role": "user", "content": "x", "tool_calls": [CALL]},
             "messages[1].tool_calls must be left out of a turn that is not the assistant's.",
         ),
+        ({"role": "user", "content": "x", "tool_calls": 0}, "messages[1].tool_calls must be left out of a turn that is not the assistant's."),
+        (
+            {"role": "assistant", "content": "", "function_call": {"name": "f"}},
+            "messages[1] holds function_call, which no message has: leave it out.",
+        ),
         ({"role": "assistant", "content": "x", "tool_calls": "now"}, "messages[1].tool_calls must be a list, got now."),
         (
             {"role": "assistant", "tool_calls": [{"function": {}}]},
@@ -90,11 +95,12 @@ def test_a_turn_that_is_none_is_one_sentence(given, sentence):
     assert asked.refused(of_messages, messages=[ASK, given]) == sentence
 
 
-def test_a_system_message_alone_is_no_chat():
+def test_a_chat_without_a_user_is_none():
     """Nobody said anything yet."""
-    assert asked.refused(of_messages, messages=[{"role": "system", "content": "x"}]) == (
-        "messages must hold a turn of the user: add one with role user."
-    )
+    for role in ("system", "assistant"):
+        assert asked.refused(of_messages, messages=[{"role": role, "content": "x"}]) == (
+            "messages must hold a turn of the user: add one with role user."
+        )
 
 
 def test_documents_go_by_id_title_or_number():

@@ -147,6 +147,7 @@ def test_thoughts_come_before_a_response_that_fits_a_schema(client):
     messages = [{"role": "user", "content": "Describe the book Moby Dick."}]
     made = completion(client, messages=messages, thinking=True, response_format=BOOK, max_tokens=32, min_tokens=32)
     message = made.choices[0].message
+    assert not message.content.startswith("<")
     assert message.model_extra["reasoning_content"]
     assert message.model_extra["reasoning"] == message.model_extra["reasoning_content"]
 
@@ -195,6 +196,13 @@ def test_sampling_params_sample(client):
     assert not "".join(output(client, sampling_params={"bad_words": [word]}, **ask)).startswith(word)
 
 
+def test_an_answer_that_repeats_itself_ends(client):
+    """vLLM's word for it is no finish reason of OpenAI's."""
+    params = {"repetition_detection": {"max_pattern_size": 1, "min_count": 3}, "logit_bias": {"28": 100}}
+    made = completion(client, messages=ASK, sampling_params=params, max_tokens=48)
+    assert (made.choices[0].finish_reason, made.usage.completion_tokens) == ("stop", 3)
+
+
 def test_the_logs_name_the_last_thing_that_the_user_said(client):
     """As a prompt would be."""
     messages = [{"role": "user", "content": "First."}, {"role": "assistant", "content": "Yes?"}, *ASK]
@@ -230,11 +238,14 @@ def test_the_logs_name_the_last_thing_that_the_user_said(client):
                     "json_schema": {"schema": {"type": "array", "uniqueItems": True}},
                 },
             },
-            "response_format.json_schema.schema is not one that guided decoding can take: "
-            "The provided JSON schema contains features not supported by xgrammar.",
+            "response_format.json_schema.schema is not one that guided decoding can take: uniqueItems is not enforced.",
         ),
         ({"prompt": "x", "sampling_params": {"regex": "("}}, "sampling_params.regex is not one that guided decoding can take: "),
         ({"prompt": "x", "sampling_params": {"allowed_token_ids": [10**9]}}, "vLLM refuses the request: "),
+        (
+            {"prompt": "x", "sampling_params": {"repetition_detection": {"max_pattern_size": 2, "min_count": 0}}},
+            "sampling_params.repetition_detection is refused: Input should be greater than or equal to 2.",
+        ),
     ],
 )  # fmt: skip
 def test_a_wrong_request_is_its_sentences(client, asked, sentences):

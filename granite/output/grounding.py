@@ -18,6 +18,7 @@ from granite_common.granite3.granite33.constants import CITATIONS_START, CITE_EN
 
 from granite.output import sentences
 from granite.output.parser import Parser, Piece
+from granite.output.scrubbed import without_cut_token
 from granite.output.tags import Tags
 from granite.request.control_tokens import CONTROL_TOKENS
 
@@ -61,7 +62,7 @@ class Grounding:
     def end(self) -> Piece:
         """The lists. One of which nothing can be made stays content, so that it is not lost."""
         piece = self._piece(self._inner.end())
-        content = piece.content + self._text(self._tags.rest())
+        content = piece.content + self._text(without_cut_token(self._tags.rest()))
         if self._mark is not None:
             content += self._shown(self._mark)
         lists = _read(self._written, self._documents, self._controls) if self._lists else {}
@@ -158,7 +159,7 @@ def _listed_marks(text: str) -> str:
     """The text without the marks that have no entry in the list: granite-common refuses all for one of them."""
     listed = len(ENTRY.findall(text.partition(CITATIONS_START)[2].partition(HALLUCINATIONS_START)[0]))
     marks = itertools.count()
-    return CITE.sub(lambda found: str(found[0]) if next(marks) < listed else "", text)
+    return str(CITE.sub(lambda found: found[0] if next(marks) < listed else "", text))
 
 
 def _mended(citation: dict[str, Any], documents: list[dict[str, str]]) -> dict[str, Any]:

@@ -19,8 +19,13 @@ class Scrubbed:
 
     def end(self) -> Piece:
         piece = self._piece(self._inner.end())
-        return replace(piece, content=piece.content + self._tags.rest())
+        return replace(piece, content=piece.content + without_cut_token(self._tags.rest()))
 
     def _piece(self, piece: Piece) -> Piece:
         parts = self._tags.split(piece.content)
         return replace(piece, content="".join(part for part in parts if part not in CONTROL_TOKENS))
+
+
+def without_cut_token(rest: str) -> str:
+    """A text's end without what it has of a control token: a stop text can lie within one."""
+    return "" if rest.startswith("<|") else rest

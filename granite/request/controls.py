@@ -20,6 +20,13 @@ CHOICES: dict[str, tuple[object, ...]] = {
 }
 
 
+OF_THE_RENDERER = (
+    *("conversations", "messages", "tools", "documents", "chat_template", "add_generation_prompt"),
+    *("continue_final_message", "return_assistant_tokens_mask"),
+)
+"""What a template is rendered with, which is not a request's to set twice."""
+
+
 @dataclass(frozen=True)
 class Controls:
     """`told`: citations, hallucinations, length and originality, those that were asked for."""
@@ -38,7 +45,9 @@ class Controls:
         given = inputs.chat_template_kwargs or {}
         if not own_template:
             _refuse_others(faults, "chat_template_kwargs", given, ("thinking", "controls"))
-        controls = given.get("controls") or {}
+        for name in sorted(given.keys() & set(OF_THE_RENDERER)):
+            faults.add("chat_template_kwargs", f"chat_template_kwargs cannot set {name}: leave it out.")
+        controls = {} if given.get("controls") is None else given["controls"]
         if not isinstance(controls, dict):
             faults.add(
                 "chat_template_kwargs",

@@ -127,7 +127,10 @@ def _together(faults: Faults, inputs: Inputs, conversation: Conversation) -> Non
         for beside, given in (
             ("documents", conversation.documents),
             ("tools", conversation.tools.definitions),
-            ("system_prompt" if not inputs.chat else "a system message", conversation.turns[0]["role"] == "system"),
+            (
+                "system_prompt" if not inputs.chat else "a system message",
+                any(turn["role"] == "system" for turn in conversation.turns),
+            ),
         ):
             if given:
                 faults.add(source, f"thinking must be left out beside {beside}: Granite was trained for one of them.")

@@ -12,6 +12,9 @@ INT64_MAX = 2**63 - 1
 """The engine keeps seeds and counts as int64."""
 
 
+MOST_SENTENCES = 20
+"""Sentences of one error: a list of thousands can be wrong in each item."""
+
 LONGEST_NAME = 40
 """Characters up to which a text is a name, which a sentence may quote."""
 
@@ -55,8 +58,8 @@ class Faults:
         return float(value)
 
     def check(self) -> None:
-        """Raise InvalidInput with every sentence, if there is one."""
+        """Raise InvalidInput with the sentences, if there is one."""
         if self._sentences:
-            raise InvalidInput(
-                " ".join(sentence for _, sentence in sorted(self._sentences, key=lambda fault: fault[0]))
-            )
+            told = [sentence for _, sentence in sorted(self._sentences, key=lambda fault: fault[0])]
+            more = len(told) - MOST_SENTENCES
+            raise InvalidInput(" ".join([*told[:MOST_SENTENCES], *([f"And {more} more."] if more > 0 else [])]))

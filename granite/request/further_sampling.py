@@ -41,7 +41,11 @@ def _whole(value: object) -> object:
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=INT64_MAX)]
 TokenIds = Annotated[list[Whole], Field(min_length=1)]
-Words = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+Word = Annotated[str, Field(min_length=1)]
+Words = Annotated[list[Word], Field(min_length=1)]
+
+MOST_BAD_WORDS = 128
+"""vLLM takes no more."""
 
 
 def _keys_as_numbers(value: object) -> object:
@@ -73,7 +77,7 @@ class FurtherSampling(_Strict):
     logit_bias: Annotated[
         dict[Whole, Annotated[float, Field(ge=-100, le=100)]] | None, BeforeValidator(_keys_as_numbers)
     ] = None
-    bad_words: Words | None = None
+    bad_words: Annotated[list[Word], Field(min_length=1, max_length=MOST_BAD_WORDS)] | None = None
     ignore_eos: bool = False
     allowed_token_ids: TokenIds | None = None
     stop_token_ids: TokenIds | None = None
@@ -104,6 +108,10 @@ class FurtherSampling(_Strict):
         if not isinstance(guides, dict):
             faults.add("sampling_params", f"sampling_params.structured_outputs must be an object, got {shown(guides)}.")
             guides = {}
+        for name in given.keys() & guides.keys():
+            faults.add(
+                "sampling_params", f"sampling_params sets {name} twice, also in structured_outputs: leave one out."
+            )
         given |= _set(guides)
         for name in [name for name in given if name not in cls.model_fields]:
             faults.add("sampling_params", f"sampling_params cannot set {shown(name)}: {_why(name, inputs)}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from granite.request import response_format
+from granite.request import enforceable, response_format
 from granite.request.conversation import Conversation
 from granite.request.faults import Faults, shown
 from granite.request.further_sampling import FurtherSampling
@@ -25,6 +25,12 @@ def checked(
     """What guides the answer, if anything does; what contradicts, and what the engine refuses, is added to `faults`."""
     tools, schema, own = conversation.tools, response_format.checked(faults, inputs.response_format), further.guide
     guides = [name for name, given in (("response_format", schema is not None), ("tool_choice", tools.forced)) if given]
+    for name in ("allowed_token_ids", "stop_token_ids"):
+        if name in further.sampled and (guides or own):
+            faults.add("sampling_params", f"sampling_params.{name} must be left out beside {(guides or [*own])[0]}.")
+    if tools.forced and (inputs.given("stop") or inputs.given("stop_sequences")):
+        name = "stop" if inputs.given("stop") else "stop_sequences"
+        faults.add(name, f"{name} must be left out beside a tool_choice that forces a call, which it could cut.")
     if len(own) > 1 or (own and guides):
         faults.add("sampling_params", f"{' and '.join([*guides, *own])} each guide the answer: leave all but one out.")
     elif own:
@@ -46,7 +52,7 @@ def checked(
 
 
 def _refuse(faults: Faults, name: str, what: str, guide: Guide, refusal: Refusal) -> None:
-    reason = refusal(guide)
+    reason = enforceable.refusal(guide.get("json")) or refusal(guide)
     if reason is not None:
         faults.add(name, f"{what} not one that guided decoding can take: {reason}")
 

@@ -16,7 +16,7 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 KEYS = {"role", "content", "tool_calls", "tool_call_id"}
 
 NOT_TOLD = {
-    *("name", "refusal", "annotations", "audio", "function_call"),
+    *("name", "refusal", "annotations", "audio"),
     *("reasoning", "reasoning_content", "citations", "hallucinations"),
 }
 """What a message may carry, so that an answer can be sent back as it came, and Granite's prompt has no place for."""
@@ -38,7 +38,7 @@ def checked(faults: Faults, messages: list[dict[str, Any]]) -> list[dict[str, An
     `developer` is OpenAI's newer name of `system`. What is wrong is added to `faults`.
     """
     turns = [_turn(faults, f"messages[{position}]", message) for position, message in enumerate(messages)]
-    if all(turn["role"] == "system" for turn in turns):
+    if not any(turn["role"] == "user" for turn in turns):
         faults.add("messages", "messages must hold a turn of the user: add one with role user.")
     return turns
 
@@ -48,9 +48,11 @@ def _turn(faults: Faults, where: str, message: dict[str, Any]) -> dict[str, Any]
     if role not in ROLES:
         faults.add("messages", f"{where}.role must be one of {', '.join(ROLES)}, got {shown(role)}.")
     for key in sorted(message.keys() - KEYS - NOT_TOLD):
-        faults.add("messages", f"{where} holds {shown(key)}, which no message has: leave it out.")
+        # OpenAI's client sends null for what it once had.
+        if message[key] is not None:
+            faults.add("messages", f"{where} holds {shown(key)}, which no message has: leave it out.")
     turn = {"role": "system" if role == "developer" else role, "content": _content(faults, where, message)}
-    if message.get("tool_calls"):
+    if message.get("tool_calls") not in (None, []):
         if role == "assistant":
             turn["tool_calls"] = _tool_calls(faults, f"{where}.tool_calls", message["tool_calls"])
         else:

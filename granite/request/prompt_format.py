@@ -18,7 +18,7 @@ class PromptFormat:
         self._template = template.read_text(encoding="utf-8")
 
     def format(self, asked: Conversation) -> str:
-        """The text that is tokenised. Raises InvalidInput where a request's own template does not render."""
+        """The text that is tokenised. Raises InvalidInput where a request's own template makes none."""
         if asked.text is not None:
             return asked.text
         # What a caller writes for the template stands below what was checked.
@@ -38,4 +38,6 @@ class PromptFormat:
             )
         except Exception as error:  # a template is a program: it can raise anything
             raise InvalidInput(f"chat_template does not render: {type(error).__name__}.") from None
+        if not rendered[0][0]:
+            raise InvalidInput("chat_template renders nothing: the model needs a prompt.")
         return str(rendered[0][0])
