@@ -243,7 +243,7 @@ def test_what_the_schema_can_say_is_a_422_that_names_the_input(client):
 @pytest.mark.parametrize(
     ("inputs", "error"),
     [
-        ({"prompt": ""}, "InvalidInput: prompt is empty: give the text that the model should answer."),
+        ({"prompt": ""}, "InvalidInput: prompt is empty: give the text that the model should answer, or messages."),
         ({"prompt": "x", "top_p": 0}, "InvalidInput: top_p must be above 0 and at most 1, got 0."),
         ({"prompt": "x", "seed": 2**63}, "InvalidInput: seed must be from 0 to 2**63 - 1, got 9223372036854775808."),
         (

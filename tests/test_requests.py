@@ -216,8 +216,8 @@ def test_the_logs_name_the_last_thing_that_the_user_said(client):
     [
         ({"prompt": "Hi", "messages": ASK}, "Give either prompt or messages, not both."),
         (
-            {"messages": [{"role": "narrator", "content": "x"}], "tool_choice": "auto", "citations": True},
-            "messages[0].role must be one of system, developer, user, assistant, tool, got narrator. "
+            {"messages": [*ASK, {"role": "narrator", "content": "x"}], "tool_choice": "auto", "citations": True},
+            "messages[1].role must be one of system, developer, user, assistant, tool, got narrator. "
             "tool_choice needs tools: give them, or leave it out. citations needs documents.",
         ),
         (
