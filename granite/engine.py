@@ -176,7 +176,8 @@ class Engine:
 def _reason(error: Exception) -> str:
     """vLLM's words about a request, on one line and not too many."""
     reason = " ".join(NOT_FOR_A_CALLER.sub("", str(error)).split())
-    return (reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…") or f"{type(error).__name__}."
+    reason = reason.rstrip(".") or type(error).__name__
+    return f"{reason}." if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
 
 
 def _too_long(tokens: str, context: int) -> str:
