@@ -148,10 +148,18 @@ def test_calls_of_the_assistant_and_what_came_of_them():
 
 def test_a_document_without_an_id_takes_its_title_or_its_number():
     """The number counts from 1, over all documents; a number is an id, too."""
-    documents = [{"text": "a"}, {"title": "B", "text": "b"}, {"text": "c"}, {"doc_id": 7, "title": "D", "text": "d"}]
-    ids = [f'<|start_of_role|>document {{"document_id": "{name}"}}<|end_of_role|>' for name in ("1", "B", "3", "7")]
+    documents = [
+        {"text": "a"},
+        {"doc_id": None, "title": "B", "text": "b"},
+        {"doc_id": "", "title": "", "text": "c"},
+        {"doc_id": 7, "title": "D", "text": "d"},
+        {"doc_id": 0, "text": "e"},
+    ]
+    ids = [
+        f'<|start_of_role|>document {{"document_id": "{name}"}}<|end_of_role|>' for name in ("1", "B", "3", "7", "0")
+    ]
     assert turns(documents=documents) == "".join(
-        f"{turn}\n{text}<|end_of_text|>\n" for turn, text in zip(ids, "abcd", strict=True)
+        f"{turn}\n{text}<|end_of_text|>\n" for turn, text in zip(ids, "abcde", strict=True)
     )
 
 

@@ -19,7 +19,6 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "originality": ("extractive", "abstractive"),
 }
 
-
 OF_THE_RENDERER = (
     *("conversations", "messages", "tools", "documents", "chat_template", "add_generation_prompt"),
     *("continue_final_message", "return_assistant_tokens_mask"),

@@ -20,7 +20,6 @@ OF_THE_TEMPLATE = (
 OF_A_CHAT = ("tools", "stream", "citations", "hallucinations", "logprobs")
 """Inputs whose answer is data, where a prompt's is text."""
 
-
 NEEDS_A_CHAT = "needs messages: the answer to a prompt is plain text, as it is generated."
 
 
@@ -134,11 +133,7 @@ def _together(faults: Faults, inputs: Inputs, conversation: Conversation) -> Non
         ):
             if given:
                 faults.add(source, f"thinking must be left out beside {beside}: Granite was trained for one of them.")
-    if (
-        conversation.tools.definitions
-        and conversation.tools.callable
-        and (inputs.response_format or {}).get("type", "text") != "text"
-    ):
+    if conversation.tools.callable and (inputs.response_format or {}).get("type", "text") != "text":
         faults.add(
             "response_format",
             "response_format must be text beside tools, whose calls have a form of their own, unless tool_choice is none.",
