@@ -154,6 +154,15 @@ def test_what_cannot_guide_is_one_sentence(given, sentence):
     assert asked.refused(check, prompt="Hi", **given) == sentence
 
 
+@pytest.mark.parametrize("choice", ["required", NAMED], ids=["required", "named"])
+@pytest.mark.parametrize("broken", [{"type": "x"}, {"function": {}}, {"function": {"name": "a", "parameters": [1]}}])
+def test_a_broken_tool_is_its_own_fault_alone(choice, broken):
+    """The call that is forced is looked at all the same."""
+    sentence = asked.refused(check, messages=ASK, tools=[broken, *TOOLS], tool_choice=choice)
+    assert sentence.startswith("tools[0]")
+    assert sentence.count("tools[0]") == 1
+
+
 def test_a_stop_text_could_cut_a_forced_call():
     """By either of its names."""
     given = {"messages": ASK, "tools": TOOLS, "tool_choice": "required"}
