@@ -123,6 +123,8 @@ def test_an_interrupt_stops_every_process(environment, ending, when):
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        # Where the tests run in the background of a shell, it would be ignored.
+        preexec_fn=lambda: signal.signal(ending, signal.SIG_DFL),
     )
     said = ""
     while when not in said:
