@@ -20,6 +20,7 @@ from granite.output import sentences
 from granite.output.parser import Parser, Piece
 from granite.output.scrubbed import without_cut_token
 from granite.output.tags import Tags
+from granite.output.trimmed import Trimmed
 from granite.request.control_tokens import CONTROL_TOKENS
 
 MARK = re.compile(r'(\s*\{"document_id": ")([^"]*)("\}\s*)')
@@ -46,8 +47,7 @@ class Grounding:
         self._controls = controls
         self._tags = Tags((*CONTROL_TOKENS, CITATIONS_START, HALLUCINATIONS_START))
         self._written = ""
-        self._held = ""
-        """White space that may be the answer's end."""
+        self._trimmed = Trimmed()
         self._mark: str | None = None
         """What a citation's tokens hold so far; None outside of them."""
         self._lists: list[str] = []
@@ -103,9 +103,7 @@ class Grounding:
 
     def _shown(self, text: str) -> str:
         """The text, without white space at the ends of the whole."""
-        text = self._held + text if self._answer else text.lstrip()
-        shown = text.rstrip()
-        self._held = text[len(shown) :]
+        shown = self._trimmed.add(text)
         self._answer += shown
         return shown
 

@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from granite.output.parser import Piece
 from granite.output.tags import Tags
+from granite.output.trimmed import Trimmed
 
 THINK, END_THINK, RESPONSE, END_RESPONSE = "<think>", "</think>", "<response>", "</response>"
 
@@ -43,8 +44,8 @@ class Thoughts:
     def __init__(self) -> None:
         self._tags = Tags((THINK, END_THINK, RESPONSE, END_RESPONSE))
         self._state = _State.BEFORE
-        self._reasoning = _Trimmed()
-        self._content = _Trimmed()
+        self._reasoning = Trimmed()
+        self._content = Trimmed()
 
     def add(self, text: str) -> Piece:
         return self._piece(self._tags.split(text))
@@ -70,28 +71,3 @@ class Thoughts:
                     self._state = _State.RESPONDING
                 content += self._content.add(part)
         return Piece(content, reasoning)
-
-
-class _Trimmed:
-    """Gives out a text without the white space at its ends; what may be its end is held back."""
-
-    def __init__(self) -> None:
-        self._begun = False
-        self._held = ""
-
-    def add(self, text: str) -> str:
-        if not self._begun and not self._held:
-            text = text.lstrip()
-        kept = text.rstrip()
-        if not kept:
-            self._held += text
-            return ""
-        self._begun = True
-        given, self._held = self._held + kept, text[len(kept) :]
-        return given
-
-    def hold(self, tag: str) -> str:
-        """Hold a closing tag back; one that was held before was none."""
-        given = self._held if self._held.strip() else ""
-        self._held = self._held.removeprefix(given) + tag
-        return given

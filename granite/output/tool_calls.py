@@ -16,6 +16,7 @@ from granite import json_text
 from granite.output.json_value import JsonValue
 from granite.output.parser import Piece
 from granite.output.tags import Tags
+from granite.output.trimmed import Trimmed
 
 MARKER, OLD_MARKER = "<|tool_call|>", "<tool_call>"
 WHITE_SPACE = " \t\r\n"
@@ -40,8 +41,8 @@ class ToolCalls:
         self._state = _State.CONTENT
         self._raw = ""
         """What was read since it was last certain to be a call."""
-        self._space = ""
-        """White space after a call, which is content only if more follows."""
+        self._after = Trimmed(begun=True)
+        """Content after a call: white space is part of it only if more follows."""
         self._calls = 0
         self._call = _Call(0)
         self._key = ""
@@ -153,11 +154,7 @@ class ToolCalls:
         self._show(self._raw)
 
     def _show(self, text: str) -> None:
-        if self._calls:
-            text = self._space + text
-            self._space = text[len(text.rstrip()) :]
-            text = text.rstrip()
-        self._content.append(text)
+        self._content.append(self._after.add(text) if self._calls else text)
 
 
 class _Call:
