@@ -1,5 +1,6 @@
 """Granite 3.3 8B Instruct behind Cog: one engine, one typed predict(), tokens that stream."""
 
+import asyncio
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from cog import BasePredictor, ConcatenateIterator, Input
 
 from granite import cancellation, logs, profile, weights
 from granite.answer import Answer
+from granite.cog_server import CogServer
+from granite.lifecycle import Lifecycle
+from granite.openai_api import listener
 from granite.output import output
 from granite.record import Record
 from granite.request import guide
@@ -19,6 +23,7 @@ from granite.request.further_sampling import FurtherSampling
 from granite.request.inputs import Inputs
 from granite.request.prompt_format import PromptFormat
 from granite.request.sampling import Sampling
+from granite.running import Running
 from granite.settings import Settings
 from granite.stream import chunks
 
@@ -31,6 +36,7 @@ class Predictor(BasePredictor):
         settings = Settings.from_environment()
         logs.configure(settings)
         log = structlog.get_logger()
+        port = listener.bound(settings)
         found = weights.find(settings, report=log.info)
         if found.notice:
             log.warning(found.notice)
@@ -42,10 +48,19 @@ class Predictor(BasePredictor):
         from granite.engine import Engine
 
         self.engine = Engine.start(profile.engine_args(found, settings))
+        openai = None
+        if port is not None:
+            from granite.openai_api.server import OpenAIServer
+
+            defaults = Inputs.defaults(self.predict)
+            openai = await OpenAIServer.start(port, self.engine, settings, self.prompt_format, defaults)
+        self.running = Running()
+        self.lifecycle = Lifecycle(CogServer.own(), self.engine, self.running, openai, settings.shutdown_grace)
+        self.watch = asyncio.create_task(self.lifecycle.watch())
 
     async def healthcheck(self) -> bool:
-        """A dead engine fails every request while Cog still says READY."""
-        return not self.engine.dead
+        """Cog says READY where its slots are free, whatever became of the engine."""
+        return self.lifecycle.failure is None
 
     @cog.streaming
     @cog.concurrent(max=256)
@@ -135,6 +150,7 @@ class Predictor(BasePredictor):
         max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(description="Another name of stop: texts split at commas.", default=None),
     ) -> ConcatenateIterator[str]:
+        self.running.add_current()
         inputs = Inputs(**{name: value for name, value in locals().items() if name != "self"})
         answer = Answer()
         request_id = uuid.uuid4().hex
@@ -150,11 +166,11 @@ class Predictor(BasePredictor):
 
         formatted_prompt = self.prompt_format.format(conversation)
         log.debug("Formatted prompt using chat template", formatted_prompt=formatted_prompt)
-        tokenized = await self.engine.tokenize(formatted_prompt, sampling)
+        tokenized = await self.engine.tokenize(formatted_prompt, sampling.max_tokens)
         answer.prompt_tokens = tokenized.tokens
         params = self.engine.sampling_params(sampling, guided, output.needs_markers(inputs, conversation))
         log.debug("SamplingParams", sampling_params=params)
 
         deltas = self.engine.generate(tokenized, params, request_id)
         form = output.of(inputs, conversation, answer, self.engine.model, request_id)
-        return chunks(deltas, Record(answer, log, self.scope), form)
+        return chunks(deltas, Record(answer, log, self.scope), form, self.running)

@@ -1,4 +1,4 @@
-"""vLLM, and nothing but vLLM: the only file that imports it, so that an upgrade touches this file alone.
+"""vLLM's engine: the only file besides openai_api/ that imports vLLM, so that an upgrade touches few files.
 
 Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, its check of a grammar for xgrammar, and its
 renderer, which tokenises off the event loop and whose rendered prompt `generate` wants.
@@ -6,6 +6,7 @@ renderer, which tokenises off the event loop and whose rendered prompt `generate
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
 import re
@@ -60,7 +61,8 @@ class Engine:
     """A running AsyncLLM, which works only on the event loop that started it."""
 
     def __init__(self, llm: AsyncLLM) -> None:
-        self._llm = llm
+        """`llm`: public for the files that import vLLM, and only for those."""
+        self.llm = llm
 
     @classmethod
     def start(cls, arguments: dict[str, Any]) -> Engine:
@@ -82,37 +84,42 @@ class Engine:
     @property
     def context(self) -> int:
         """The most tokens of a prompt and its answer together."""
-        return int(self._llm.model_config.max_model_len)
+        return int(self.llm.model_config.max_model_len)
 
     @property
     def model(self) -> str:
         """The name that the model is served by."""
-        return str(self._llm.model_config.served_model_name)
+        return str(self.llm.model_config.served_model_name)
 
     @property
     def dead(self) -> bool:
-        return self._llm.errored
+        return self.llm.errored
+
+    async def answer(self) -> None:
+        """Returns when the engine's own process has answered; where it died, or its input is deaf, that may be never."""
+        with contextlib.suppress(EngineDeadError):
+            await self.llm.is_sleeping()
 
     @property
     def unfinished(self) -> int:
         """Requests that wait or run in the engine."""
-        return self._llm.get_num_unfinished_requests()
+        return self.llm.get_num_unfinished_requests()
 
-    async def tokenize(self, text: str, sampling: Sampling) -> Prompt:
-        """Raises PromptTooLong where the prompt, or it and the answer asked for, exceed the context."""
+    async def tokenize(self, text: str, max_tokens: int) -> Prompt:
+        """`max_tokens`: of the answer. Raises PromptTooLong where the prompt, or it and the answer asked for, exceed the context."""
         # A text far beyond any context takes seconds to tokenise: it is refused by its length.
         least = len(text) // self._longest_token
         if least >= self.context:
             raise PromptTooLong(_too_long(f"at least {least}", self.context))
         # The prompt format has put in every special token.
         parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
-        (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": text}], parameters)
+        (rendered,) = await self.llm.renderer.render_cmpl_async([{"prompt": text}], parameters)
         tokens = len(rendered["prompt_token_ids"])
         if tokens >= self.context:
             raise PromptTooLong(_too_long(str(tokens), self.context))
-        if tokens + sampling.max_tokens > self.context:
+        if tokens + max_tokens > self.context:
             raise PromptTooLong(
-                f"The prompt has {tokens} tokens and max_tokens is {sampling.max_tokens}, together above the model's "
+                f"The prompt has {tokens} tokens and max_tokens is {max_tokens}, together above the model's "
                 f"context of {self.context}: shorten the prompt or lower max_tokens to {self.context - tokens}."
             )
         return Prompt(tokens, rendered)
@@ -148,7 +155,7 @@ class Engine:
     async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
         """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""
         try:
-            async for output in self._llm.generate(prompt.rendered, params, request_id):
+            async for output in self.llm.generate(prompt.rendered, params, request_id):
                 completion = output.outputs[0]
                 if completion.finish_reason in ("error", "abort"):
                     raise EngineGenerateError
@@ -165,12 +172,12 @@ class Engine:
             raise RequestError(f"vLLM refuses the request: {_reason(error)}") from None
 
     def stop(self) -> None:
-        self._llm.shutdown()
+        self.llm.shutdown()
 
     @property
     def _longest_token(self) -> int:
         """Characters that one token stands for at most."""
-        return int(self._llm.renderer.get_tokenizer().max_chars_per_token)
+        return int(self.llm.renderer.get_tokenizer().max_chars_per_token)
 
 
 def _reason(error: Exception) -> str:

@@ -38,7 +38,7 @@ def gpu_profile(settings: Settings) -> dict[str, Any]:
         "max_model_len": -1,
         # AsyncLLM's own defaults, 2048 and 128, are a library's; these are what `vllm serve` takes on such a GPU.
         "max_num_batched_tokens": 8192,
-        "max_num_seqs": max(settings.cog_max_concurrency, 256),
+        "max_num_seqs": max(settings.cog_max_concurrency + settings.openai_places, 256),
         # Reads local files ahead of the copy to the GPU.
         "safetensors_load_strategy": "prefetch",
         **_COMMON,
@@ -54,7 +54,7 @@ def cpu_profile(settings: Settings) -> dict[str, Any]:
         # every request here has a seed.
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": CPU_CONTEXT,
-        "max_num_seqs": settings.cog_max_concurrency,
+        "max_num_seqs": settings.cog_max_concurrency + settings.openai_places,
         "kv_cache_memory_bytes": 2 * 2**30,
         # Compiled is faster, where it can be compiled.
         "enforce_eager": not hardware.has_compiler(),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from granite.errors import SettingsError
@@ -31,6 +32,15 @@ class Settings(BaseSettings):
     """True takes a `chat_template` from a request."""
     quantization: str | None = None
     """vLLM's name of a quantization, such as `fp8_per_channel`."""
+    shutdown_grace: float = Field(default=30, ge=0)
+    """Seconds that running requests have to finish after SIGTERM."""
+    openai_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where the OpenAI API is served; None: nowhere."""
+    openai_host: str = "127.0.0.1"
+    openai_api_key: SecretStr | None = None
+    """Wanted by every route of the OpenAI API but /health."""
+    openai_max_concurrency: int | None = Field(default=None, ge=1)
+    """How many sequences the OpenAI API generates at once, beside Cog's predictions; None: as many as those."""
     engine_args: Annotated[dict[str, Any], NoDecode] = Field(default_factory=dict)
     """vLLM engine arguments, merged over the profile's."""
 
@@ -50,6 +60,21 @@ class Settings(BaseSettings):
             raise ValueError('not a JSON object such as {"max_model_len": 8192}')
         return parsed
 
+    @model_validator(mode="after")
+    def _no_open_door(self) -> Self:
+        if self.openai_port is not None and self.openai_api_key is None and not _is_loopback(self.openai_host):
+            raise ValueError(
+                f"OPENAI_HOST={self.openai_host} would let anyone in: set OPENAI_API_KEY, or leave OPENAI_HOST at 127.0.0.1"
+            )
+        return self
+
+    @property
+    def openai_places(self) -> int:
+        """Sequences that the OpenAI API generates at once."""
+        if self.openai_port is None:
+            return 0
+        return self.openai_max_concurrency or self.cog_max_concurrency
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Raises SettingsError with a sentence for each variable that means nothing."""
@@ -59,6 +84,15 @@ class Settings(BaseSettings):
             raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from None
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _sentence(fault: Any) -> str:
+    if not fault["loc"]:
+        return f"{fault['msg'].removeprefix('Value error, ')}."
     name = str(fault["loc"][0]).upper()
     return f"{name}={fault['input']} is refused: {fault['msg'].removeprefix('Value error, ')}."

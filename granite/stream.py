@@ -20,9 +20,10 @@ from granite import cancellation
 from granite.answer import Delta
 from granite.output.output import Output
 from granite.record import Record
+from granite.running import Running
 
 
-def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output) -> ConcatenateIterator[str]:
+def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output, running: Running) -> ConcatenateIterator[str]:
     """Start the pump on the running loop and return the generator of the chunks that `output` makes of the deltas.
 
     The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
@@ -46,6 +47,7 @@ def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output) -> Con
             queue.put(error)
 
     task = asyncio.create_task(pump())
+    running.add(task)
     # A callback, not a `finally` in the pump: a task that is canceled before its first step never enters its body.
     task.add_done_callback(finish)
 

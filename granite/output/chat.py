@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from granite.answer import Answer, Delta
@@ -68,29 +68,13 @@ class Completion(Chat):
 
     def end(self) -> Iterator[str]:
         self._pieces.append(self._rest())
-        choice: dict[str, Any] = {"index": 0, "message": self._message(), "finish_reason": self._finish_reason}
+        choice: dict[str, Any] = {
+            "index": 0,
+            "message": {"role": "assistant", **message(self._pieces)},
+            "finish_reason": self._finish_reason,
+        }
         choice["logprobs"] = _logprobs(self._logprobs)
         yield self._object("chat.completion", [choice], usage=self._usage)
-
-    def _message(self) -> dict[str, Any]:
-        calls: dict[int, dict[str, Any]] = {}
-        for part in (call for piece in self._pieces for call in piece.tool_calls):
-            call = calls.setdefault(
-                part["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            )
-            call["id"] = part.get("id", call["id"])
-            for key, text in part.get("function", {}).items():
-                call["function"][key] += text
-        content = "".join(piece.content for piece in self._pieces)
-        reasoning = "".join(piece.reasoning for piece in self._pieces)
-        message: dict[str, Any] = {"role": "assistant", "content": content if content.strip() or not calls else None}
-        if reasoning:
-            message |= _reasoning(reasoning)
-        if calls:
-            message["tool_calls"] = list(calls.values())
-        for piece in self._pieces:
-            message |= piece.lists
-        return message
 
 
 class CompletionChunks(Chat):
@@ -111,23 +95,50 @@ class CompletionChunks(Chat):
         yield self._object("chat.completion.chunk", [], usage=self._usage) + "\n"
 
     def _chunk(self, piece: Piece) -> Iterator[str]:
-        delta: dict[str, Any] = {} if self._begun else {"role": "assistant", "content": ""}
+        first: dict[str, Any] = {} if self._begun else {"role": "assistant", "content": ""}
         self._begun = True
-        if piece.content:
-            delta["content"] = piece.content
-        if piece.reasoning:
-            delta |= _reasoning(piece.reasoning)
-        if piece.tool_calls:
-            delta["tool_calls"] = list(piece.tool_calls)
-        delta |= piece.lists
-        if delta:
-            yield self._delta(delta, None)
+        if changed := first | added(piece):
+            yield self._delta(changed, None)
 
     def _delta(self, delta: dict[str, Any], finish_reason: str | None) -> str:
         """Log probabilities go with the next chunk: the text of their tokens may have been held back."""
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": _logprobs(self._logprobs)}
         self._logprobs = []
         return self._object("chat.completion.chunk", [choice]) + "\n"
+
+
+def message(pieces: Sequence[Piece]) -> dict[str, Any]:
+    """The whole message: `content`, which is None where there are only calls, and what else there is."""
+    calls: dict[int, dict[str, Any]] = {}
+    for part in (call for piece in pieces for call in piece.tool_calls):
+        call = calls.setdefault(
+            part["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+        )
+        call["id"] = part.get("id", call["id"])
+        for key, text in part.get("function", {}).items():
+            call["function"][key] += text
+    content = "".join(piece.content for piece in pieces)
+    reasoning = "".join(piece.reasoning for piece in pieces)
+    whole: dict[str, Any] = {"content": content if content.strip() or not calls else None}
+    if reasoning:
+        whole |= _reasoning(reasoning)
+    if calls:
+        whole["tool_calls"] = list(calls.values())
+    for piece in pieces:
+        whole |= piece.lists
+    return whole
+
+
+def added(piece: Piece) -> dict[str, Any]:
+    """What a piece adds to the message; empty where that is nothing yet."""
+    delta: dict[str, Any] = {}
+    if piece.content:
+        delta["content"] = piece.content
+    if piece.reasoning:
+        delta |= _reasoning(piece.reasoning)
+    if piece.tool_calls:
+        delta["tool_calls"] = list(piece.tool_calls)
+    return delta | piece.lists
 
 
 def _reasoning(text: str) -> dict[str, str]:

@@ -35,13 +35,14 @@ def of(inputs: Inputs, conversation: Conversation, answer: Answer, model: str, r
     if not inputs.chat:
         return Text()
     form = CompletionChunks if inputs.stream else Completion
-    return form(_parser(conversation), answer, model, request_id)
+    return form(parser(conversation), answer, model, request_id)
 
 
-def _parser(conversation: Conversation) -> Parser:
+def parser(conversation: Conversation) -> Parser:
+    """Of the answer to a chat."""
     if conversation.controls.thinking:
         return Thoughts()
-    parser = ToolCalls() if conversation.tools.callable else Verbatim()
+    calls = ToolCalls() if conversation.tools.callable else Verbatim()
     if conversation.controls.grounded:
-        return Grounding(parser, conversation.documents, conversation.controls.told)
-    return Scrubbed(parser) if conversation.tools.callable else parser
+        return Grounding(calls, conversation.documents, conversation.controls.told)
+    return Scrubbed(calls) if conversation.tools.callable else calls

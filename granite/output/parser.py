@@ -19,6 +19,14 @@ class Piece:
     tool_calls: tuple[dict[str, Any], ...] = ()
     lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
+    def __add__(self, more: Piece) -> Piece:
+        return Piece(
+            self.content + more.content,
+            self.reasoning + more.reasoning,
+            self.tool_calls + more.tool_calls,
+            self.lists | more.lists,
+        )
+
 
 class Parser(Protocol):
     """Right for any split of the text: what is not yet clear is held back until more text makes it so."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +53,14 @@ class Inputs:
     add_generation_prompt: bool
     max_completion_tokens: float | None
     stop_sequences: str | None
+
+    @classmethod
+    def defaults(cls, predict: Callable[..., Any]) -> Inputs:
+        """What a request that gives nothing asks of `predict`."""
+        parameters = inspect.signature(predict).parameters
+        given = {field.name: parameters[field.name].default for field in dataclasses.fields(cls)}
+        # Cog's Input(), in whose place coglet puts its default when it loads the predictor.
+        return cls(**{name: getattr(default, "default", default) for name, default in given.items()})
 
     @property
     def chat(self) -> bool:

@@ -1,0 +1,37 @@
+"""The requests of one door that are being answered."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+
+class Running:
+    """Tasks of the event loop, one for each request; used on that loop alone, but for `len`."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def add_current(self) -> None:
+        """Count the task that this code runs in, until it ends."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.add(task)
+
+    def cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait until none is left, at most so long; whether none is."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        return not self._tasks
