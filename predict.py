@@ -9,14 +9,14 @@ import cog
 import structlog
 from cog import BasePredictor, ConcatenateIterator, Input
 
-from granite import cancellation, logs, profile, weights
+from granite import adapters, cancellation, logs, profile, weights
 from granite.answer import Answer
 from granite.cog_server import CogServer
 from granite.lifecycle import Lifecycle
 from granite.openai_api import listener
 from granite.output import output
 from granite.record import Record
-from granite.request import guide
+from granite.request import guide, lora
 from granite.request.conversation import Conversation
 from granite.request.faults import Faults
 from granite.request.further_sampling import FurtherSampling
@@ -40,6 +40,9 @@ class Predictor(BasePredictor):
         found = weights.find(settings, report=log.info)
         if found.notice:
             log.warning(found.notice)
+        known = adapters.find(settings, found)
+        if known:
+            log.info(f"Adapters: {', '.join(adapter.name for adapter in known)}")
         self.trust_chat_template = settings.trust_chat_template
         self.prompt_format = PromptFormat(CHAT_TEMPLATE)
         cancellation.install()
@@ -47,7 +50,8 @@ class Predictor(BasePredictor):
         log.info("Importing vLLM")
         from granite.engine import Engine
 
-        self.engine = Engine.start(profile.engine_args(found, settings))
+        self.engine = Engine.start(profile.engine_args(found, settings, known), known)
+        await self.engine.load_adapters()
         openai = None
         if port is not None:
             from granite.openai_api.server import OpenAIServer
@@ -138,6 +142,7 @@ class Predictor(BasePredictor):
         sampling_params: dict[str, Any] | None = Input(
             description="What else vLLM samples by, under its names, such as logit_bias or regex.", default=None
         ),
+        adapter: str | None = Input(description="The name of a LoRA adapter that the server has.", default=None),
         chat_template: str | None = Input(
             description="A Jinja chat template for this request, where the server allows it.", default=None
         ),
@@ -162,6 +167,7 @@ class Predictor(BasePredictor):
         further = FurtherSampling.checked(faults, inputs)
         sampling = Sampling.checked(faults, inputs, further.sampled, conversation.tools.bias)
         guided = guide.checked(faults, inputs, conversation, further, self.engine.refusal)
+        chosen = lora.checked(faults, inputs, [adapter.name for adapter in self.engine.adapters])
         faults.check()
 
         formatted_prompt = self.prompt_format.format(conversation)
@@ -171,6 +177,6 @@ class Predictor(BasePredictor):
         params = self.engine.sampling_params(sampling, guided, output.needs_markers(inputs, conversation))
         log.debug("SamplingParams", sampling_params=params)
 
-        deltas = self.engine.generate(tokenized, params, request_id)
-        form = output.of(inputs, conversation, answer, self.engine.model, request_id)
+        deltas = self.engine.generate(tokenized, params, request_id, chosen)
+        form = output.of(inputs, conversation, answer, chosen or self.engine.model, request_id)
         return chunks(deltas, Record(answer, log, self.scope), form, self.running)

@@ -30,13 +30,13 @@ def faults(directory: Path) -> Iterator[str]:
         yield f"{directory} is not a directory; {cure}."
         return
     for name in ("config.json", "tokenizer.json"):
-        yield from _json(directory / name, cure)[1]
-    index, found = _json(directory / INDEX, cure) if (directory / INDEX).exists() else (None, [])
+        yield from json_object(directory / name, cure)[1]
+    index, found = json_object(directory / INDEX, cure) if (directory / INDEX).exists() else (None, [])
     yield from found
     if index is not None:
         yield from _sharded(directory, index, cure)
     elif not found:
-        yield from _shard(directory / SINGLE, set(), cure)
+        yield from shard_faults(directory / SINGLE, set(), cure)
 
 
 def _cure(directory: Path) -> str:
@@ -45,7 +45,21 @@ def _cure(directory: Path) -> str:
     return f"run script/weights download --to {directory}"
 
 
-def _json(path: Path, cure: str) -> tuple[dict[str, Any] | None, list[str]]:
+def shapes(directory: Path) -> dict[str, list[int]]:
+    """Each tensor's shape, of a checkpoint without faults."""
+    index = directory / INDEX
+    files = sorted(set(json.loads(index.read_bytes())["weight_map"].values())) if index.exists() else [SINGLE]
+    return {name: entry["shape"] for file in files for name, entry in header(directory / file).items()}
+
+
+def header(path: Path) -> dict[str, Any]:
+    """What a safetensors file without faults says of each of its tensors."""
+    with path.open("rb") as file:
+        entries: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return {name: entry for name, entry in entries.items() if name != "__metadata__"}
+
+
+def json_object(path: Path, cure: str) -> tuple[dict[str, Any] | None, list[str]]:
     """The file's object and no fault, or None and one."""
     try:
         content = json.loads(path.read_bytes())
@@ -66,10 +80,12 @@ def _sharded(directory: Path, index: dict[str, Any], cure: str) -> Iterator[str]
         yield f"{directory / INDEX} names no tensors; {cure}."
         return
     for shard in sorted(set(weight_map.values())):
-        yield from _shard(directory / shard, {tensor for tensor, home in weight_map.items() if home == shard}, cure)
+        yield from shard_faults(
+            directory / shard, {tensor for tensor, home in weight_map.items() if home == shard}, cure
+        )
 
 
-def _shard(path: Path, expected: set[str], cure: str) -> Iterator[str]:
+def shard_faults(path: Path, expected: set[str], cure: str) -> Iterator[str]:
     """`expected` names tensors that the shard's header must list."""
     try:
         size = path.stat().st_size

@@ -1,7 +1,7 @@
 """vLLM's engine: the only file besides openai_api/ that imports vLLM, so that an upgrade touches few files.
 
-Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, its check of a grammar for xgrammar, and its
-renderer, which tokenises off the event loop and whose rendered prompt `generate` wants.
+Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, SamplingParams, LoRARequest, its check of a grammar for xgrammar,
+and its renderer, which tokenises off the event loop and whose rendered prompt `generate` wants.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import contextlib
 import dataclasses
 import difflib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.logprobs import Logprob
+from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput
 from vllm.renderers.params import TokenizeParams
 from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, StructuredOutputsParams
@@ -25,6 +26,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
+from granite.adapters import Adapter
 from granite.answer import Delta
 from granite.errors import (
     EngineDied,
@@ -49,6 +51,12 @@ NOT_FOR_A_CALLER = re.compile(r"\[[\d:]+\] \S+:\d+: | ?\(parameter=.*", re.DOTAL
 """Where xgrammar puts the time and its own source, and vLLM the caller's words again."""
 
 
+NOT_FOR_AN_OPERATOR = re.compile(
+    r"Call to \w+ method failed: |Worker failed with error ['\"]|['\"], please check the .*"
+)
+"""What vLLM puts around the words of a process of its own."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Prompt:
     """A tokenised prompt; `rendered` is vLLM's own form of it."""
@@ -60,13 +68,16 @@ class Prompt:
 class Engine:
     """A running AsyncLLM, which works only on the event loop that started it."""
 
-    def __init__(self, llm: AsyncLLM) -> None:
+    def __init__(self, llm: AsyncLLM, adapters: Sequence[Adapter] = ()) -> None:
         """`llm`: public for the files that import vLLM, and only for those."""
         self.llm = llm
+        self.adapters = tuple(adapters)
+        """What requests may name."""
+        self.loras = {adapter.name: LoRARequest(adapter.name, adapter.id, str(adapter.path)) for adapter in adapters}
 
     @classmethod
-    def start(cls, arguments: dict[str, Any]) -> Engine:
-        """Load the model; returns when it can answer.
+    def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Engine:
+        """Load the model; returns when it can answer. `adapters` are there after `load_adapters`.
 
         Raises SettingsError for an argument that vLLM does not have, OperatorError for one that it refuses.
         """
@@ -79,7 +90,17 @@ class Engine:
             llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.OPENAI_API_SERVER)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise OperatorError(f"vLLM refuses to start: {' '.join(str(error).split())}") from error
-        return cls(llm)
+        return cls(llm, adapters)
+
+    async def load_adapters(self) -> None:
+        """Raises OperatorError for one that vLLM refuses. Read by a request, it would end the engine."""
+        for adapter in self.loras.values():
+            try:
+                await self.llm.add_lora(adapter)
+            except Exception as error:  # what the engine's process raised comes as a plain Exception
+                self.stop()
+                reason = " ".join(NOT_FOR_AN_OPERATOR.sub("", str(error)).split())
+                raise OperatorError(f"vLLM refuses the adapter {adapter.lora_path}: {reason}") from error
 
     @property
     def context(self) -> int:
@@ -152,10 +173,16 @@ class Engine:
             return _reason(error)
         return None
 
-    async def generate(self, prompt: Prompt, params: SamplingParams, request_id: str) -> AsyncGenerator[Delta]:
-        """Text as it is generated. Closing or canceling it aborts the request in the engine. Raises EngineError."""
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, request_id: str, adapter: str | None = None
+    ) -> AsyncGenerator[Delta]:
+        """Text as it is generated, by the adapter of this name if there is one.
+
+        Closing or canceling it aborts the request in the engine. Raises EngineError.
+        """
+        lora = self.loras[adapter] if adapter else None
         try:
-            async for output in self.llm.generate(prompt.rendered, params, request_id):
+            async for output in self.llm.generate(prompt.rendered, params, request_id, lora_request=lora):
                 completion = output.outputs[0]
                 if completion.finish_reason in ("error", "abort"):
                     raise EngineGenerateError

@@ -6,7 +6,8 @@ GraniteError
 │   └── PromptTooLong
 ├── OperatorError: the operator's; setup or a command fails within seconds
 │   ├── SettingsError
-│   └── WeightsError
+│   ├── WeightsError
+│   └── AdapterError
 └── EngineError: nobody's; the engine could not finish a request
     └── EngineDied: the server is unhealthy from then on
 
@@ -39,6 +40,10 @@ class SettingsError(OperatorError):
 
 
 class WeightsError(OperatorError):
+    pass
+
+
+class AdapterError(OperatorError):
     pass
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from granite import adapters as lora
 from granite import hardware
+from granite.adapters import Adapter
 from granite.settings import Settings
 from granite.weights import Weights
 
@@ -23,9 +25,15 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def engine_args(weights: Weights, settings: Settings) -> dict[str, Any]:
+MOST_LORAS = 8
+"""Adapters in one batch: each takes memory beside the model's, whoever uses it. Requests for a ninth wait."""
+
+
+def engine_args(weights: Weights, settings: Settings, adapters: tuple[Adapter, ...] = ()) -> dict[str, Any]:
     """The keyword arguments of vLLM's AsyncEngineArgs."""
     profile = gpu_profile(settings) if hardware.has_gpu() else cpu_profile(settings)
+    if adapters:
+        profile |= _lora(adapters)
     return {"model": str(weights.directory), "served_model_name": weights.name, **profile, **settings.engine_args}
 
 
@@ -59,6 +67,29 @@ def cpu_profile(settings: Settings) -> dict[str, Any]:
         # Compiled is faster, where it can be compiled.
         "enforce_eager": not hardware.has_compiler(),
         **_COMMON,
+    }
+
+
+def _lora(adapters: tuple[Adapter, ...]) -> dict[str, Any]:
+    """Without adapters nothing of it is set: the model then runs without LoRA's layers."""
+    gpu, rank = hardware.has_gpu(), lora.room(adapters)
+    if gpu:
+        # All stay in memory: one that fell out would be read from the disk again, in the middle of a request.
+        return {
+            "enable_lora": True,
+            "max_loras": min(len(adapters), MOST_LORAS),
+            "max_cpu_loras": len(adapters),
+            "max_lora_rank": rank,
+        }
+    # On a CPU vLLM 0.32 adds the last of its places to the requests that name no adapter: it has to stay empty
+    # (github.com/vllm-project/vllm/pull/48421). And vLLM compiles nothing beside LoRA there, whatever it is told.
+    places = len(adapters) + 1
+    return {
+        "enable_lora": True,
+        "max_loras": places,
+        "max_cpu_loras": places,
+        "max_lora_rank": rank,
+        "enforce_eager": True,
     }
 
 

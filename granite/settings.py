@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """True takes a `chat_template` from a request."""
     quantization: str | None = None
     """vLLM's name of a quantization, such as `fp8_per_channel`."""
+    adapters: Path | None = None
+    """A directory whose subdirectories are LoRA adapters; None: the model alone, and no cost of LoRA's."""
     shutdown_grace: float = Field(default=30, ge=0)
     """Seconds that running requests have to finish after SIGTERM."""
     openai_port: int | None = Field(default=None, ge=1, le=65535)

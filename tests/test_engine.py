@@ -2,11 +2,15 @@
 
 import asyncio
 import dataclasses
+import typing
+from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from granite import profile, weights
+from granite import adapters, profile, weights
+from granite.adapters import Adapter
 from granite.answer import Answer
 from granite.cancellation import Cancellation, _current
 from granite.errors import EngineDied, OperatorError, SettingsError
@@ -59,6 +63,62 @@ def test_each_field_of_vllms_sampling_is_an_input_or_has_a_reason(engine_module)
     guides = {field.name for field in dataclasses.fields(StructuredOutputsParams) if not field.name.startswith("_")}
     white_space = {"disable_any_whitespace", "disable_additional_properties", "whitespace_pattern"}
     assert guides == {*GUIDES, "json", "json_object"} | white_space
+
+
+def test_each_rank_that_vllm_makes_room_for_is_ours(engine_module):
+    """A new vLLM may take others."""
+    from vllm.config.lora import MaxLoRARanks
+
+    assert typing.get_args(MaxLoRARanks) == adapters.RANKS
+
+
+class Loader:
+    """Stands for the engine where adapters are read: it keeps what it was given, or refuses it."""
+
+    model_config = renderer = input_processor = None
+
+    def __init__(self, refusal=None):
+        self.given = []
+        self.refusal = refusal
+        self.stopped = False
+
+    async def add_lora(self, adapter):
+        if self.refusal:
+            raise Exception(self.refusal)  # as vLLM's client does
+        self.given.append(msgspec.structs.asdict(adapter))
+
+    def shutdown(self):
+        self.stopped = True
+
+
+TWO = (Adapter("haiku", 1, Path("/adapters/haiku"), 8), Adapter("legal", 2, Path("/adapters/legal"), 8))
+
+
+async def test_vllms_own_server_names_the_same_adapters(engine_module):
+    """Given names and paths in this order, it counts as we do: each is loaded once, and shares the cache of prefixes."""
+    from vllm.entrypoints.openai.models.protocol import BaseModelPath, LoRAModulePath
+    from vllm.entrypoints.openai.models.serving import OpenAIServingModels
+
+    ours, theirs = Loader(), Loader()
+    engine = engine_module.Engine(ours, TWO)
+    await engine.load_adapters()
+    modules = [LoRAModulePath(adapter.name, str(adapter.path)) for adapter in engine.adapters]
+    served = OpenAIServingModels(theirs, [BaseModelPath("granite", "/models/granite")], lora_modules=modules)
+    await served.init_static_loras()
+    assert len(ours.given) == 2
+    assert ours.given == theirs.given
+
+
+async def test_an_adapter_that_vllm_refuses_is_one_sentence(engine_module):
+    """And ends the engine, which would serve without it."""
+    loader = Loader(
+        "Call to add_lora method failed: Worker failed with error 'vLLM does not\nsupport it.', "
+        "please check the stack trace above for the root cause"
+    )
+    with pytest.raises(OperatorError) as caught:
+        await engine_module.Engine(loader, TWO).load_adapters()
+    assert str(caught.value) == "vLLM refuses the adapter /adapters/haiku: vLLM does not support it."
+    assert loader.stopped
 
 
 def test_an_engine_argument_that_vllm_refuses_is_one_sentence(engine_module, arguments):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from granite import hardware, profile
+from granite.adapters import Adapter
 from granite.settings import Settings
 from granite.weights import Weights
 
@@ -54,3 +55,18 @@ def test_engine_args_are_laid_over_the_profile(monkeypatch):
     arguments = profile.engine_args(WEIGHTS, settings)
     assert (arguments["max_model_len"], arguments["tensor_parallel_size"]) == (4096, 2)
     assert arguments["quantization"] == "fp8_per_channel"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "arguments"),
+    [
+        (True, {"max_loras": 8, "max_cpu_loras": 9, "max_lora_rank": 64}),
+        (False, {"max_loras": 10, "max_cpu_loras": 10, "max_lora_rank": 64, "enforce_eager": True}),
+    ],
+)
+def test_adapters_are_all_that_changes(monkeypatch, gpu, arguments):
+    """On a CPU one place more than there are adapters stays empty: requests without one get what it holds."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: gpu)
+    adapters = tuple(Adapter(f"a{rank}", rank, Path(f"/adapters/a{rank}"), rank + 31) for rank in range(1, 10))
+    plain = profile.engine_args(WEIGHTS, Settings())
+    assert profile.engine_args(WEIGHTS, Settings(), adapters) == plain | {"enable_lora": True} | arguments

@@ -13,6 +13,7 @@ from granite.cli import contract, inputs
 from tests.test_predict import DEADLINE, predicted
 
 FILES = sorted(Path("tests/requests").glob("*.json"))
+ANSWERED = [file for file in FILES if file.stem != "adapter"]  # its own test's server has adapters
 ASK = [{"role": "user", "content": "What is the weather in Boston?"}]
 GREEDY = {"temperature": 0, "max_tokens": 24}
 WEATHER = json.loads(Path("tests/requests/tool_choice.json").read_text())["tools"]
@@ -61,7 +62,7 @@ def test_there_is_a_file_for_each_input():
         assert file.stem in inputs.read([], f"@{file}", properties)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", ANSWERED, ids=lambda file: file.stem)
 def test_a_request_file_is_answered(client, file):
     """A prompt with text, a chat with objects; no special token in either."""
     asked = json.loads(file.read_text(encoding="utf-8"))

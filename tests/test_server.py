@@ -21,10 +21,8 @@ def test_an_operators_variables_come_first(monkeypatch, tmp_path):
     """A relative directory is the operator's, not the server's."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COG_WEIGHTS", "model")
+    monkeypatch.setenv("ADAPTERS", "adapters")
     monkeypatch.setenv("LOG_FORMAT", "json")
     variables = server.variables(5000, {"LOG_PROMPTS": "false"})
-    assert (variables["LOG_FORMAT"], variables["LOG_PROMPTS"], variables["COG_WEIGHTS"]) == (
-        "json",
-        "false",
-        str(tmp_path / "model"),
-    )
+    assert (variables["LOG_FORMAT"], variables["LOG_PROMPTS"]) == ("json", "false")
+    assert (variables["COG_WEIGHTS"], variables["ADAPTERS"]) == (str(tmp_path / "model"), str(tmp_path / "adapters"))

@@ -20,6 +20,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch):
         "log_prompts": True,
         "trust_chat_template": False,
         "quantization": None,
+        "adapters": None,
         "engine_args": {},
     }
 

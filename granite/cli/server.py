@@ -54,9 +54,9 @@ def variables(port: int, extra: Mapping[str, str] | None = None) -> dict[str, st
     most = Settings.model_fields["cog_max_concurrency"].default if hardware.has_gpu() else CPU_CONCURRENCY
     ours = {"COG_MAX_CONCURRENCY": str(most), "COG_PREDICT_TYPE_STUB": cog["predict"], "PORT": str(port)}
     operator = {name: value for name, value in {**os.environ, **(extra or {})}.items() if value}
-    if "COG_WEIGHTS" in operator:
+    for directory in {"COG_WEIGHTS", "ADAPTERS"} & operator.keys():
         # The server's working directory is the project, not the operator's.
-        operator["COG_WEIGHTS"] = str(Path(operator["COG_WEIGHTS"]).expanduser().absolute())
+        operator[directory] = str(Path(operator[directory]).expanduser().absolute())
     return {**image, **ours, **operator, "PORT": str(port)}
 
 

@@ -89,6 +89,7 @@ async def _serve(state: Any, engine: Engine, renderer: GraniteRenderer) -> None:
     llm = engine.llm
     # Its own path would tell a caller of the server's directories.
     models = OpenAIServingModels(llm, [BaseModelPath(name=engine.model, model_path=engine.model)])
+    models.lora_requests.update(engine.loras)
     common: dict[str, Any] = {"request_logger": None, "chat_template": None, "chat_template_content_format": "auto"}
     chat = _Chat(llm, models, "assistant", online_renderer=renderer, enable_auto_tools=True, **common)
     responses = OpenAIServingResponses(llm, models, renderer, enable_auto_tools=True, **common)

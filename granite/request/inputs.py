@@ -48,6 +48,7 @@ class Inputs:
     repetition_penalty: float
     logprobs: float | None
     sampling_params: dict[str, Any] | None
+    adapter: str | None
     chat_template: str | None
     chat_template_kwargs: dict[str, Any] | None
     add_generation_prompt: bool

@@ -1,0 +1,48 @@
+"""LoRA adapters for the demo model, in PEFT's format, without PEFT: random numbers that change what it says."""
+
+import json
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from transformers import GraniteForCausalLM
+
+RANK, ALPHA = 8, 16
+MODULES = {
+    "self_attn.q_proj": (576, 576),
+    "self_attn.v_proj": (576, 192),
+    "mlp.gate_proj": (576, 1536),
+    "mlp.down_proj": (1536, 576),
+}
+"""Each module's inputs and outputs: both kinds that vLLM packs together, and one that it does not."""
+
+
+def write(directory, seed, *, size=0.04, layers=30, rank=RANK, modules=MODULES):
+    """An adapter drawn from a seed; `size`: of its numbers in B, none makes it change nothing."""
+    draw = np.random.default_rng(seed)
+    tensors = {}
+    for layer in range(layers):
+        for module, (inputs, outputs) in modules.items():
+            name = f"base_model.model.model.layers.{layer}.{module}"
+            tensors[f"{name}.lora_A.weight"] = draw.normal(0, inputs**-0.5, (rank, inputs)).astype(np.float32)
+            tensors[f"{name}.lora_B.weight"] = draw.normal(0, 1, (outputs, rank)).astype(np.float32) * np.float32(size)
+    directory.mkdir(parents=True)
+    save_file(tensors, directory / "adapter_model.safetensors")
+    names = [module.rpartition(".")[2] for module in modules]
+    config = {"peft_type": "LORA", "r": rank, "lora_alpha": ALPHA, "target_modules": names, "bias": "none"}
+    (directory / "adapter_config.json").write_text(json.dumps(config))
+    return directory
+
+
+def merged(model_directory, adapter=None):
+    """transformers' own model, in float32, with W + (alpha / r)·B·A in W's place."""
+    model = GraniteForCausalLM.from_pretrained(model_directory, dtype=torch.float32).eval()
+    if adapter is None:
+        return model
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    weights = model.state_dict()
+    for name in tensors:
+        if name.endswith(".lora_A.weight"):
+            a, b = (torch.from_numpy(tensors[name.replace("lora_A", side)]) for side in ("lora_A", "lora_B"))
+            weights[name.removeprefix("base_model.model.").replace(".lora_A", "")] += ALPHA / RANK * (b @ a)
+    return model
