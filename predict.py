@@ -9,7 +9,7 @@ import cog
 import structlog
 from cog import BasePredictor, ConcatenateIterator, Input
 
-from granite import adapters, cancellation, logs, profile, weights
+from granite import adapters, cancellation, logs, metrics, profile, weights
 from granite.answer import Answer
 from granite.cog_server import CogServer
 from granite.lifecycle import Lifecycle
@@ -59,6 +59,7 @@ class Predictor(BasePredictor):
             defaults = Inputs.defaults(self.predict)
             openai = await OpenAIServer.start(port, self.engine, settings, self.prompt_format, defaults)
         self.running = Running()
+        metrics.watch(self.running, settings.cog_max_concurrency)
         self.lifecycle = Lifecycle(CogServer.own(), self.engine, self.running, openai, settings.shutdown_grace)
         self.watch = asyncio.create_task(self.lifecycle.watch())
 
@@ -155,7 +156,7 @@ class Predictor(BasePredictor):
         max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(description="Another name of stop: texts split at commas.", default=None),
     ) -> ConcatenateIterator[str]:
-        self.running.add_current()
+        self.running.add_current(metrics.count_refused)
         inputs = Inputs(**{name: value for name, value in locals().items() if name != "self"})
         answer = Answer()
         request_id = uuid.uuid4().hex
@@ -177,6 +178,6 @@ class Predictor(BasePredictor):
         params = self.engine.sampling_params(sampling, guided, output.needs_markers(inputs, conversation))
         log.debug("SamplingParams", sampling_params=params)
 
-        deltas = self.engine.generate(tokenized, params, request_id, chosen)
+        deltas = self.engine.generate(tokenized, params, request_id, chosen, self.scope.context)
         form = output.of(inputs, conversation, answer, chosen or self.engine.model, request_id)
         return chunks(deltas, Record(answer, log, self.scope), form, self.running)

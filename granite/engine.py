@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import difflib
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from vllm import SamplingParams
@@ -21,6 +21,7 @@ from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput
 from vllm.renderers.params import TokenizeParams
 from vllm.sampling_params import RepetitionDetectionParams, RequestOutputKind, StructuredOutputsParams
+from vllm.tracing import extract_trace_headers
 from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
@@ -174,15 +175,25 @@ class Engine:
         return None
 
     async def generate(
-        self, prompt: Prompt, params: SamplingParams, request_id: str, adapter: str | None = None
+        self,
+        prompt: Prompt,
+        params: SamplingParams,
+        request_id: str,
+        adapter: str | None = None,
+        context: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Delta]:
         """Text as it is generated, by the adapter of this name if there is one.
 
+        `context`: of the request; its `traceparent` and `tracestate` continue a trace where vLLM is told of a collector.
         Closing or canceling it aborts the request in the engine. Raises EngineError.
         """
+        tracing = self.llm.observability_config.otlp_traces_endpoint is not None
+        trace = extract_trace_headers(context) if tracing and context else None
         lora = self.loras[adapter] if adapter else None
         try:
-            async for output in self.llm.generate(prompt.rendered, params, request_id, lora_request=lora):
+            async for output in self.llm.generate(
+                prompt.rendered, params, request_id, lora_request=lora, trace_headers=trace
+            ):
                 completion = output.outputs[0]
                 if completion.finish_reason in ("error", "abort"):
                     raise EngineGenerateError

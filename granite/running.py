@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
@@ -19,10 +20,11 @@ class Running:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def add_current(self) -> None:
-        """Count the task that this code runs in, until it ends."""
+    def add_current(self, ended: Callable[[asyncio.Task[Any]], None]) -> None:
+        """Add the task that this code runs in; `ended` is told of its end."""
         task = asyncio.current_task()
         assert task is not None
+        task.add_done_callback(ended)
         self.add(task)
 
     def cancel(self) -> None:

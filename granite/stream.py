@@ -60,10 +60,16 @@ def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output, runnin
         record.cannot_cancel()
     else:
         current.on_cancel(stop)
-    generator = _chunks(queue, output)
+    generator = _sent(_chunks(queue, output), record)
     # Not a `finally` in the generator: Cog may drop it before its first step, and then its body is never entered.
     weakref.finalize(generator, stop).atexit = False
     return cast("ConcatenateIterator[str]", generator)
+
+
+def _sent(chunks: Iterator[str], record: Record) -> Iterator[str]:
+    for chunk in chunks:
+        record.sending()
+        yield chunk
 
 
 def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output) -> Iterator[str]:

@@ -11,6 +11,7 @@ from granite.cancellation import Cancellation, _current
 from granite.errors import EngineDied
 from granite.output.text import Text
 from granite.record import Record
+from granite.running import Running
 from granite.stream import chunks as streamed
 
 
@@ -54,7 +55,7 @@ class Engine:
 def started(engine, journal, cancellation=None):
     token = _current.set(cancellation or Cancellation())
     try:
-        return streamed(engine.generate(), Record(Answer(prompt_tokens=3), journal, journal), Text())
+        return streamed(engine.generate(), Record(Answer(prompt_tokens=3), journal, journal), Text(), Running())
     finally:
         _current.reset(token)
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from granite import metrics
 from granite.openai_api.asked import Asked, current
 from granite.openai_api.places import Capacity, Full, Places
 from granite.running import Running
@@ -62,7 +63,7 @@ class Gate:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
-            await _answer(send, *refusal)
+            await _turn_away(send, *refusal)
         elif scope["path"] in GENERATING:
             await self._generate(scope, receive, send)
         else:
@@ -96,7 +97,7 @@ class Gate:
         try:
             places = Places(self._capacity)
         except Full:
-            await _answer(send, 503, FULL)
+            await _turn_away(send, 503, FULL)
             return
         token = current.set(Asked(places))
         task = asyncio.create_task(self._run(scope, receive, _Response(send, self._dead)))
@@ -176,6 +177,11 @@ def _error(status: int, sentence: str) -> bytes:
         status, "BadRequestError"
     )
     return json.dumps({"error": {"message": sentence, "type": kind, "param": None, "code": status}}).encode()
+
+
+async def _turn_away(send: Send, status: int, sentence: str) -> None:
+    metrics.TURNED_AWAY.labels(status).inc()
+    await _answer(send, status, sentence)
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:

@@ -5,6 +5,8 @@ vLLM's own limit (`max_num_queued_reqs`) counts the requests of both doors in on
 
 from __future__ import annotations
 
+from granite import metrics
+
 
 class Full(Exception):
     """No place is left."""
@@ -16,6 +18,8 @@ class Capacity:
     def __init__(self, most: int) -> None:
         self.most = most
         self.taken = 0
+        metrics.PLACES.set(most)
+        metrics.PLACES_IN_USE.set_function(lambda: self.taken)
 
 
 class Places:
