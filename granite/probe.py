@@ -5,7 +5,7 @@ in it is what counts. Exit 0: yes. Exit 1: no, and one sentence on stderr says w
 
 A port that refuses is neither ready nor alive. Cog opens it before setup begins, so a starting server refuses for the
 first seconds only, which a startup probe covers. From SIGTERM on it refuses while the last answers finish: nobody kills
-a server for that, because Docker only reports a failed check, and Kubernetes asks a pod that ends for readiness alone.
+a server for that, because Docker only reports a failed check, and Kubernetes asks a pod that ends for readiness alone, since 1.25.
 """
 
 from __future__ import annotations

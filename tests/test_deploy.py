@@ -206,14 +206,24 @@ def test_each_probe_asks_granite_probe():
     """Its command, its question, and a limit above the probe's own; startup is over as soon as Cog answers."""
     probes = {name: container()[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
     healthcheck = compose()["services"]["server"]["healthcheck"]
-    commands = {name: one["exec"]["command"] for name, one in probes.items()} | {"docker": healthcheck["test"][1:]}
-    assert {name: command[:3] for name, command in commands.items()} == dict.fromkeys(
-        commands, shlex.split(probe.parser().prog)
-    )
+    inside = {name: one["exec"]["command"] for name, one in probes.items()}
+    assert {tuple(command[:2]) for command in inside.values()} == {("env", "--chdir=/src")}
+    commands = {name: command[2:] for name, command in inside.items()} | {"docker": healthcheck["test"][1:]}
+    assert {" ".join(command[:3]) for command in commands.values()} == {probe.parser().prog}
     asked = {name: probe.parser().parse_args(command[3:]).question for name, command in commands.items()}
     assert asked == {"startup": "live", "readiness": "ready", "liveness": "live", "docker": "ready"}
     limits = [one["timeoutSeconds"] for one in probes.values()] + [int(healthcheck["timeout"].removesuffix("s"))]
     assert min(limits) > probe.SECONDS
+
+
+def test_kubernetes_probes_run_from_the_root_directory():
+    """Which is where Kubernetes promises to start them; a port that refuses is what they then tell."""
+    *prefix, module, question = container()["livenessProbe"]["exec"]["command"]
+    command = [word.replace("/src", str(ROOT)).replace("python", sys.executable) for word in prefix]
+    ran = subprocess.run(
+        [*command, module, question], cwd="/", env={**os.environ, "PORT": "1"}, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stderr) == (1, "Nothing answers on port 1: [Errno 111] Connection refused.\n")
 
 
 def test_every_variable_is_one_that_somebody_reads():
