@@ -6,7 +6,10 @@ import os
 import pytest
 
 from granite import hardware
+from granite.cli.server import Server, free_port
 from granite.settings import Settings
+
+KEY = "a-key-of-the-tests"
 
 
 def pytest_addoption(parser):
@@ -26,11 +29,23 @@ for name in Settings.model_fields:
 
 
 @pytest.fixture(scope="session")
-def server():
-    """A server that takes 32 predictions at once and templates; eager: compiling takes longer than all tests."""
-    from granite.cli.server import Server
+def openai_port():
+    return free_port()
 
-    with Server({"ENGINE_ARGS": json.dumps({"enforce_eager": True}), "TRUST_CHAT_TEMPLATE": "true"}) as server:
+
+@pytest.fixture(scope="session")
+def server(openai_port):
+    """A server with both doors, 32 places at each, and templates.
+
+    Eager: compiling takes longer than all tests. In float32: bfloat16's likeliest token can change with the batch.
+    """
+    settings = {
+        "ENGINE_ARGS": json.dumps({"enforce_eager": True, "dtype": "float32"}),
+        "TRUST_CHAT_TEMPLATE": "true",
+        "OPENAI_PORT": str(openai_port),
+        "OPENAI_API_KEY": KEY,
+    }
+    with Server(settings) as server:
         server.wait()
         yield server
 

@@ -65,7 +65,7 @@ def prepare() -> None:
     contract.write(contract.ours())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -80,7 +80,7 @@ class Server:
 
     def __init__(self, extra: Mapping[str, str] | None = None) -> None:
         """`extra`: environment variables of its own."""
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = cache.directory() / "logs" / f"server-{port}.log"
         self._environment = variables(port, extra)
@@ -134,6 +134,10 @@ class Server:
                 raise OperatorError(f"The server {state} before it was ready: see {self.log}.")
             show(self._doing())
             time.sleep(0.25)
+
+    def ended(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself. Raises subprocess.TimeoutExpired."""
+        return self._process.wait(seconds)
 
     def stop(self) -> int:
         """End it and every process that it started; its exit code. What does not end by itself is killed.
