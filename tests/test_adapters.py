@@ -6,13 +6,14 @@ import shutil
 from pathlib import Path
 
 import httpx
+import openai
 import pytest
 import torch
 from transformers import AutoTokenizer
 
 from granite import adapters, demo
 from granite.adapters import Adapter
-from granite.cli.server import Server
+from granite.cli.server import Server, free_port
 from granite.demo import Form
 from granite.errors import OperatorError
 from granite.request import lora
@@ -168,12 +169,18 @@ def directory(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def client(weights, directory):
+def openai_door():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def client(weights, directory, openai_door):
     """In float32: in bfloat16 the sum of weights and adapter is rounded, and vLLM's two products are not."""
     settings = {
         "ADAPTERS": str(directory),
         "COG_WEIGHTS": str(weights.directory),
         "ENGINE_ARGS": json.dumps({"dtype": "float32"}),
+        "OPENAI_PORT": str(openai_door),
     }
     with Server(settings) as server:
         server.wait()
@@ -227,6 +234,17 @@ def test_a_chats_model_is_the_adapter(client, given, model):
     messages = [{"role": "user", "content": "How is rain made?"}]
     prediction = predicted(client, messages=messages, max_tokens=4, **given)
     assert json.loads("".join(prediction["output"]))["model"] == model
+
+
+def test_the_second_door_chooses_an_adapter_by_the_models_name(client, expected, openai_door):
+    """It is listed there, below the model that it changes; the answer is that of Cog's door."""
+    door = openai.OpenAI(base_url=f"http://127.0.0.1:{openai_door}/v1", api_key="-", max_retries=0, timeout=DEADLINE)
+    listed = {model.id: model.parent for model in door.models.list().data}
+    assert listed == {"granite-demo": None, "haiku": "granite-demo", "idle": "granite-demo", "legal": "granite-demo"}
+    told = {name: door.completions.create(model=name or "granite-demo", **GREEDY).choices[0].text for name in expected}
+    assert told == expected
+    with pytest.raises(openai.NotFoundError, match="`haikus` does not exist"):
+        door.completions.create(model="haikus", **GREEDY)
 
 
 def test_the_server_names_its_adapters(client):

@@ -74,7 +74,7 @@ def free_port() -> int:
 class Server:
     """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes.
 
-    `url` is where it listens, `log` the file that takes what it prints: it may hold prompts, so only its owner can read
+    `url` is where it listens, `variables` its environment, `log` the file that takes what it prints: it may hold prompts, so only its owner can read
     it, and it is kept only where the server failed.
     """
 
@@ -83,7 +83,7 @@ class Server:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.log = cache.directory() / "logs" / f"server-{port}.log"
-        self._environment = variables(port, extra)
+        self.variables = variables(port, extra)
         self._failed = False
 
     def __enter__(self) -> Server:
@@ -93,7 +93,7 @@ class Server:
             self._process = subprocess.Popen(
                 command("127.0.0.1"),
                 cwd=environment.ROOT,
-                env=self._environment,
+                env=self.variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
