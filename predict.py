@@ -15,6 +15,7 @@ from granite.cog_server import CogServer
 from granite.lifecycle import Lifecycle
 from granite.openai_api import listener
 from granite.output import output
+from granite.parallel import Parallel
 from granite.record import Record
 from granite.request import guide, lora
 from granite.request.conversation import Conversation
@@ -40,13 +41,14 @@ class Predictor(BasePredictor):
         found = weights.find(settings, report=log.info)
         if found.notice:
             log.warning(found.notice)
+        Parallel.asked(settings).check(settings, found)
         known = adapters.find(settings, found)
         if known:
             log.info(f"Adapters: {', '.join(adapter.name for adapter in known)}")
         self.trust_chat_template = settings.trust_chat_template
         self.prompt_format = PromptFormat(CHAT_TEMPLATE)
         cancellation.install()
-        profile.set_environment()
+        profile.set_environment(settings)
         log.info("Importing vLLM")
         from granite.engine import Engine
 

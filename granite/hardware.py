@@ -13,6 +13,15 @@ def has_gpu() -> bool:
     return any(Path(file).exists() for file in ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"))
 
 
+def gpus(devices: Path = Path("/dev")) -> int | None:
+    """How many NVIDIA GPUs a process here may use; None where that cannot be told (WSL 2, a part of a GPU)."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None and "MIG" not in named:
+        return len([name for name in named.split(",") if name.strip()])
+    nodes = [node for node in devices.glob("nvidia[0-9]*") if node.name.removeprefix("nvidia").isdecimal()]
+    return len(nodes) if nodes and named is None else None
+
+
 def cores() -> list[int]:
     """The numbers of the processor cores that this process may use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))

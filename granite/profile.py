@@ -11,8 +11,12 @@ from typing import Any
 from granite import adapters as lora
 from granite import hardware
 from granite.adapters import Adapter
+from granite.parallel import Parallel, core_groups
 from granite.settings import Settings
 from granite.weights import Weights
+
+CPU_CACHE, LEAST_CPU_CACHE = 2 * 2**30, 2**29
+"""Bytes for keys and values, of all ranks together and of one: half a GiB holds one whole context of the demo model."""
 
 CPU_CONTEXT = 8192
 """Tokens. The demo model was trained on no more, and on a CPU a prompt is prefilled in one piece."""
@@ -54,6 +58,7 @@ def gpu_profile(settings: Settings) -> dict[str, Any]:
 
 
 def cpu_profile(settings: Settings) -> dict[str, Any]:
+    ranks = Parallel.asked(settings).ranks
     return {
         "dtype": "bfloat16" if hardware.bfloat16_flag(hardware.cpu_flags()) else "float32",
         "quantization": settings.quantization,
@@ -63,9 +68,10 @@ def cpu_profile(settings: Settings) -> dict[str, Any]:
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": CPU_CONTEXT,
         "max_num_seqs": settings.cog_max_concurrency + settings.openai_places,
-        "kv_cache_memory_bytes": 2 * 2**30,
-        # Compiled is faster, where it can be compiled.
-        "enforce_eager": not hardware.has_compiler(),
+        # vLLM takes it for each rank.
+        "kv_cache_memory_bytes": max(CPU_CACHE // ranks, LEAST_CPU_CACHE),
+        # Compiled is faster, where it can be compiled; several ranks would each compile, on the same cores.
+        "enforce_eager": ranks > 1 or not hardware.has_compiler(),
         **_COMMON,
     }
 
@@ -93,19 +99,20 @@ def _lora(adapters: tuple[Adapter, ...]) -> dict[str, Any]:
     }
 
 
-def cpu_environment() -> dict[str, str]:
+def cpu_environment(ranks: int = 1) -> dict[str, str]:
     """What vLLM's CPU back end reads from the environment, where the operator has not set it."""
-    cores = ",".join(str(core) for core in hardware.cores())
+    groups = core_groups(hardware.cores(), ranks)
     return {
-        # "auto" leaves one of two cores idle.
-        "VLLM_CPU_OMP_THREADS_BIND": cores,
+        # "auto" leaves one of two cores idle, and takes a rank for each memory node.
+        "VLLM_CPU_OMP_THREADS_BIND": "|".join(",".join(str(core) for core in group) for group in groups),
         # The ahead-of-time artifact fails to load on a CPU, and the model is silently compiled again.
         "VLLM_USE_AOT_COMPILE": "0",
     }
 
 
-def set_environment() -> None:
-    """Before vLLM is imported."""
-    environment = {"VLLM_NO_USAGE_STATS": "1", **({} if hardware.has_gpu() else cpu_environment())}
+def set_environment(settings: Settings | None = None) -> None:
+    """Before vLLM is imported. Without settings for one rank."""
+    ranks = Parallel.asked(settings).ranks if settings else 1
+    environment = {"VLLM_NO_USAGE_STATS": "1", **({} if hardware.has_gpu() else cpu_environment(ranks))}
     for name, value in environment.items():
         os.environ.setdefault(name, value)
