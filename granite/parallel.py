@@ -64,7 +64,7 @@ class Parallel:
         elif not self.elsewhere and (gpus := hardware.gpus()) is not None and self.ranks > gpus:
             yield (
                 f"ENGINE_ARGS asks for {self.ranks} ranks ({TENSOR} {self.tensor} x {DATA} {self.data} x {PIPELINE} "
-                f"{self.pipeline}), but {gpus} GPUs are here: lower a size, or give the container more GPUs."
+                f"{self.pipeline}), a GPU each, and this server has {gpus}: lower a size, or give it more GPUs."
             )
         vocabulary = -(-model.get("vocab_size", 0) // VOCABULARY_PADDING) * VOCABULARY_PADDING
         for what, count in (

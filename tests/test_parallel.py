@@ -85,8 +85,8 @@ def test_more_ranks_than_gpus_are_one_sentence(checked):
     with pytest.raises(SettingsError) as caught:
         checked(5, **sizes)
     assert str(caught.value) == (
-        "ENGINE_ARGS asks for 6 ranks (tensor_parallel_size 3 x data_parallel_size 2 x pipeline_parallel_size 1), but 5 "
-        "GPUs are here: lower a size, or give the container more GPUs."
+        "ENGINE_ARGS asks for 6 ranks (tensor_parallel_size 3 x data_parallel_size 2 x pipeline_parallel_size 1), "
+        "a GPU each, and this server has 5: lower a size, or give it more GPUs."
     )
     checked(6, **sizes)
     checked(0, **sizes)
