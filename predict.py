@@ -1,6 +1,5 @@
 """Granite 3.3 8B Instruct behind Cog: one engine, one typed predict(), tokens that stream."""
 
-import asyncio
 import uuid
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import cog
 import structlog
 from cog import BasePredictor, ConcatenateIterator, Input
 
-from granite import adapters, cancellation, logs, metrics, profile, weights
+from granite import adapters, cancellation, logs, metrics, openai_api, profile, weights
 from granite.answer import Answer
 from granite.cog_server import CogServer
 from granite.lifecycle import Lifecycle
@@ -43,8 +42,7 @@ class Predictor(BasePredictor):
             log.warning(found.notice)
         Parallel.asked(settings).check(settings, found)
         known = adapters.find(settings, found)
-        if known:
-            log.info(f"Adapters: {', '.join(adapter.name for adapter in known)}")
+        arguments = profile.engine_args(found, settings, known)
         self.trust_chat_template = settings.trust_chat_template
         self.prompt_format = PromptFormat(CHAT_TEMPLATE)
         cancellation.install()
@@ -52,18 +50,14 @@ class Predictor(BasePredictor):
         log.info("Importing vLLM")
         from granite.engine import Engine
 
-        self.engine = Engine.start(profile.engine_args(found, settings, known), known)
+        self.engine = Engine.start(arguments, known)
         await self.engine.load_adapters()
-        openai = None
-        if port is not None:
-            from granite.openai_api.server import OpenAIServer
-
-            defaults = Inputs.defaults(self.predict)
-            openai = await OpenAIServer.start(port, self.engine, settings, self.prompt_format, defaults)
         self.running = Running()
         metrics.watch(self.running, settings.cog_max_concurrency)
-        self.lifecycle = Lifecycle(CogServer.own(), self.engine, self.running, openai, settings.shutdown_grace)
-        self.watch = asyncio.create_task(self.lifecycle.watch())
+        defaults = Inputs.defaults(self.predict)
+        second_door = await openai_api.opened(port, self.engine, settings, self.prompt_format, defaults)
+        self.lifecycle = Lifecycle(CogServer.own(), self.engine, self.running, second_door, settings.shutdown_grace)
+        self.lifecycle.start()
 
     async def healthcheck(self) -> bool:
         """Cog says READY where its slots are free, whatever became of the engine."""
@@ -170,7 +164,7 @@ class Predictor(BasePredictor):
         further = FurtherSampling.checked(faults, inputs)
         sampling = Sampling.checked(faults, inputs, further.sampled, conversation.tools.bias)
         guided = guide.checked(faults, inputs, conversation, further, self.engine.refusal)
-        chosen = lora.checked(faults, inputs, [adapter.name for adapter in self.engine.adapters])
+        chosen = lora.checked(faults, inputs, [*self.engine.loras])
         faults.check()
 
         formatted_prompt = self.prompt_format.format(conversation)

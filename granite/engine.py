@@ -72,9 +72,8 @@ class Engine:
     def __init__(self, llm: AsyncLLM, adapters: Sequence[Adapter] = ()) -> None:
         """`llm`: public for the files that import vLLM, and only for those."""
         self.llm = llm
-        self.adapters = tuple(adapters)
-        """What requests may name."""
         self.loras = {adapter.name: LoRARequest(adapter.name, adapter.id, str(adapter.path)) for adapter in adapters}
+        """What requests may name."""
 
     @classmethod
     def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Engine:
@@ -121,11 +120,6 @@ class Engine:
         """Returns when the engine's own process has answered; where it died, or its input is deaf, that may be never."""
         with contextlib.suppress(EngineDeadError):
             await self.llm.is_sleeping()
-
-    @property
-    def unfinished(self) -> int:
-        """Requests that wait or run in the engine."""
-        return self.llm.get_num_unfinished_requests()
 
     async def tokenize(self, text: str, max_tokens: int) -> Prompt:
         """`max_tokens`: of the answer. Raises PromptTooLong where the prompt, or it and the answer asked for, exceed the context."""

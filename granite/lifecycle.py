@@ -68,6 +68,10 @@ class Lifecycle:
     def failure(self) -> str | None:
         return "The engine died" if self._engine.dead else self._failure
 
+    def start(self) -> None:
+        """Watch from now on, on the running event loop."""
+        self._watching = asyncio.create_task(self.watch())
+
     async def watch(self) -> None:
         """Returns when the server ends."""
         log = structlog.get_logger()

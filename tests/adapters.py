@@ -16,6 +16,9 @@ MODULES = {
 }
 """Each module's inputs and outputs: both kinds that vLLM packs together, and one that it does not."""
 
+SEEDS = {"haiku": 1, "legal": 2}
+"""Of the adapters that the tests' server has."""
+
 
 def write(directory, seed, *, size=0.04, layers=30, rank=RANK, modules=MODULES):
     """An adapter drawn from a seed; `size`: of its numbers in B, none makes it change nothing."""

@@ -8,6 +8,7 @@ import pytest
 from granite import hardware
 from granite.cli.server import Server, free_port
 from granite.settings import Settings
+from tests.collector import Collector
 
 KEY = "a-key-of-the-tests"
 
@@ -48,6 +49,48 @@ def server(openai_port):
     with Server(settings) as server:
         server.wait()
         yield server
+
+
+@pytest.fixture(scope="session")
+def lora_directory(tmp_path_factory):
+    """Two adapters, and one that changes nothing."""
+    from tests import adapters
+
+    root = tmp_path_factory.mktemp("adapters")
+    for name, seed in adapters.SEEDS.items():
+        adapters.write(root / name, seed)
+    adapters.write(root / "idle", 3, size=0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def operated(lora_directory, collector):
+    """A server as an operator may set it: adapters, traces, JSON logs without prompts, the OpenAI API on loopback.
+
+    The weights exactly, in float32: beside rounding, an adapter's sum would not show. test_operator ends it.
+    """
+    from granite import demo
+
+    arguments = {"enforce_eager": True, "dtype": "float32", "otlp_traces_endpoint": collector.url}
+    settings = {
+        "ADAPTERS": str(lora_directory),
+        "COG_WEIGHTS": str(demo.write(form=demo.Form.EXACT)),
+        "ENGINE_ARGS": json.dumps(arguments),
+        "LOG_FORMAT": "json",
+        "LOG_PROMPTS": "false",
+        "OPENAI_PORT": str(free_port()),
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+        "TRUST_CHAT_TEMPLATE": "true",
+    }
+    with Server(settings) as server:
+        server.wait()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def collector():
+    with Collector() as collector:
+        yield collector
 
 
 @pytest.fixture

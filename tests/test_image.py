@@ -87,6 +87,7 @@ def test_cog_yaml_says_what_the_image_needs():
             "HF_HUB_OFFLINE=1",
             "VLLM_NO_USAGE_STATS=1",
             "COG_STREAM_HISTORY_CAPACITY=16384",
+            "GRANITE_ENVIRONMENT=image",
             "UV_PYTHON_INSTALL_DIR=/opt/python",
         ],
         "predict": "predict.py:Predictor",

@@ -38,7 +38,12 @@ _PIP_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check", "--r
 
 
 def enter(*, tests: bool = False) -> None:
-    """Go on in the environment: returns when this process already runs there, else makes it and starts over in it."""
+    """Go on in the environment: returns when this process already runs there, else makes it and starts over in it.
+
+    An image's Python is the environment: cog.yaml says so in GRANITE_ENVIRONMENT.
+    """
+    if os.environ.get("GRANITE_ENVIRONMENT") == "image":
+        return
     for ending in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
