@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import difflib
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
-from vllm.logprobs import Logprob
 from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput
 from vllm.renderers.params import TokenizeParams
@@ -27,6 +25,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
+from granite import logprobs, reason
 from granite.adapters import Adapter
 from granite.answer import Delta
 from granite.errors import (
@@ -41,21 +40,6 @@ from granite.errors import (
 from granite.request.control_tokens import END_OF_TEXT_ID
 from granite.request.guide import Guide
 from granite.request.sampling import Sampling
-
-LEAST_LOGPROB = -9999.0
-"""Stands for minus infinity, which JSON does not have, as in vLLM's own server."""
-
-LONGEST_REASON = 200
-"""Characters of vLLM's words that a caller is told."""
-
-NOT_FOR_A_CALLER = re.compile(r"\[[\d:]+\] \S+:\d+: | ?\(parameter=.*", re.DOTALL)
-"""Where xgrammar puts the time and its own source, and vLLM the caller's words again."""
-
-
-NOT_FOR_AN_OPERATOR = re.compile(
-    r"Call to \w+ method failed: |Worker failed with error ['\"]|['\"], please check the .*"
-)
-"""What vLLM puts around the words of a process of its own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,8 +83,9 @@ class Engine:
                 await self.llm.add_lora(adapter)
             except Exception as error:  # what the engine's process raised comes as a plain Exception
                 self.stop()
-                reason = " ".join(NOT_FOR_AN_OPERATOR.sub("", str(error)).split())
-                raise OperatorError(f"vLLM refuses the adapter {adapter.lora_path}: {reason}") from error
+                raise OperatorError(
+                    f"vLLM refuses the adapter {adapter.lora_path}: {reason.for_operator(error)}"
+                ) from error
 
     @property
     def context(self) -> int:
@@ -158,14 +143,14 @@ class Engine:
                 output_kind=RequestOutputKind.DELTA,
             )
         except (VLLMClientError, ValueError) as error:
-            raise InvalidInput(f"vLLM refuses the sampling parameters: {_reason(error)}") from None
+            raise InvalidInput(f"vLLM refuses the sampling parameters: {reason.for_caller(error)}") from None
 
     def refusal(self, guide: Guide) -> str | None:
         """Why guided decoding cannot take a grammar; None where it can."""
         try:
             validate_xgrammar_grammar(SamplingParams(structured_outputs=StructuredOutputsParams(**guide)))
         except Exception as error:  # the grammar's compiler raises its own kinds, and so does a recursive schema
-            return _reason(error)
+            return reason.for_caller(error)
         return None
 
     async def generate(
@@ -192,7 +177,10 @@ class Engine:
                 if completion.finish_reason in ("error", "abort"):
                     raise EngineGenerateError
                 yield Delta(
-                    completion.text, len(completion.token_ids), completion.finish_reason, _logprobs(completion, params)
+                    completion.text,
+                    len(completion.token_ids),
+                    completion.finish_reason,
+                    _logprobs(completion, params.logprobs),
                 )
         except EngineDeadError:
             raise EngineDied(
@@ -201,7 +189,7 @@ class Engine:
         except EngineGenerateError:
             raise EngineError("The engine could not finish this request: the server's own log says why.") from None
         except (VLLMClientError, GracefulHTTPError) as error:
-            raise RequestError(f"vLLM refuses the request: {_reason(error)}") from None
+            raise RequestError(f"vLLM refuses the request: {reason.for_caller(error)}") from None
 
     def stop(self) -> None:
         self.llm.shutdown()
@@ -212,31 +200,11 @@ class Engine:
         return int(self.llm.renderer.get_tokenizer().max_chars_per_token)
 
 
-def _reason(error: Exception) -> str:
-    """vLLM's words about a request, on one line and not too many."""
-    reason = " ".join(NOT_FOR_A_CALLER.sub("", str(error)).split())
-    reason = reason.rstrip(".") or type(error).__name__
-    return f"{reason}." if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
-
-
 def _too_long(tokens: str, context: int) -> str:
     return f"The prompt has {tokens} tokens, but the model's context holds {context}, answer included: shorten it."
 
 
-def _logprobs(completion: CompletionOutput, params: SamplingParams) -> tuple[dict[str, Any], ...]:
-    """In the form of OpenAI's `logprobs.content`, without the token that ends the answer."""
-    if params.logprobs is None or completion.logprobs is None:
+def _logprobs(completion: CompletionOutput, most: int | None) -> tuple[dict[str, Any], ...]:
+    if most is None or completion.logprobs is None:
         return ()
-    tokens = []
-    for token, alternatives in zip(completion.token_ids, completion.logprobs, strict=True):
-        if alternatives is None or (token == END_OF_TEXT_ID and completion.finish_reason == "stop"):
-            continue
-        best = sorted(alternatives.values(), key=lambda entry: entry.rank or 0)
-        top = [_logprob(entry) for entry in best if (entry.rank or 0) <= params.logprobs]
-        tokens.append({**_logprob(alternatives[token]), "top_logprobs": top})
-    return tuple(tokens)
-
-
-def _logprob(entry: Logprob) -> dict[str, Any]:
-    token = entry.decoded_token or ""
-    return {"token": token, "logprob": max(entry.logprob, LEAST_LOGPROB), "bytes": list(token.encode())}
+    return logprobs.content(completion.token_ids, completion.logprobs, most, completion.finish_reason == "stop")

@@ -19,7 +19,7 @@ from vllm.sampling_params import StructuredOutputsParams
 
 from granite.engine import Engine
 from granite.errors import RequestError
-from granite.openai_api import asked
+from granite.openai_api import as_chat, asked
 from granite.openai_api.places import Full
 from granite.output import output
 from granite.request import control_tokens, fill_in_the_middle, guide
@@ -28,9 +28,6 @@ from granite.request.faults import Faults
 from granite.request.further_sampling import FurtherSampling
 from granite.request.inputs import RAW_START, Inputs
 from granite.request.prompt_format import PromptFormat
-
-SWITCHES = ("citations", "hallucinations", "length", "originality")
-"""Granite's controls, which a chat may give by the names of Cog's inputs, beside chat_template_kwargs."""
 
 NOT_OFFERED = (
     *("add_special_tokens", "continue_final_message", "echo", "truncate_prompt_tokens", "truncation_side"),
@@ -85,10 +82,10 @@ class GraniteRenderer(OnlineRenderer):
         rendered = await self._rendered(
             request,
             fields,
-            messages=[_chat_message(message) for message in to_jsonable_python(messages)],
-            tools=[_chat_tool(tool) for tool in construct_tool_dicts(request.tools, request.tool_choice) or []],
-            tool_choice=_chat_choice(fields.get("tool_choice")) if request.tools else None,
-            response_format=_chat_format((fields.get("text") or {}).get("format")),
+            messages=[as_chat.message(message) for message in to_jsonable_python(messages)],
+            tools=[as_chat.tool(tool) for tool in construct_tool_dicts(request.tools, request.tool_choice) or []],
+            tool_choice=as_chat.tool_choice(fields.get("tool_choice")) if request.tools else None,
+            response_format=as_chat.response_format((fields.get("text") or {}).get("format")),
             max_tokens=request.max_output_tokens or 1,
         )
         if request.structured_outputs is not None:
@@ -116,7 +113,7 @@ class GraniteRenderer(OnlineRenderer):
         return await super().render_completion(request, **named)
 
     async def _rendered(self, request: Any, fields: dict[str, Any], max_tokens: int, **given: Any) -> Any:
-        inputs = dataclasses.replace(self._defaults, **given, chat_template_kwargs=_switches(fields))
+        inputs = dataclasses.replace(self._defaults, **given, chat_template_kwargs=as_chat.switches(fields))
         if not inputs.messages:
             raise VLLMClientError("messages is empty: give the turn of a user.")
         faults = Faults([*vars(inputs), *NOT_OFFERED, "structured_outputs"])
@@ -145,6 +142,8 @@ class GraniteRenderer(OnlineRenderer):
             )
         if output.needs_markers(inputs, conversation):
             request.skip_special_tokens = False
+        if request.cache_salt is not None:
+            prompt.rendered["cache_salt"] = request.cache_salt
         return prompt.rendered
 
     @staticmethod
@@ -166,45 +165,3 @@ class GraniteRenderer(OnlineRenderer):
             places.hold(sequences)
         except Full:
             raise QueueOverflowError from None
-
-
-def _switches(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """chat_template_kwargs, with the switches that stand beside it."""
-    given = {name: fields[name] for name in SWITCHES if fields.get(name) is not None}
-    arguments = dict(fields.get("chat_template_kwargs") or {})
-    if fields.get("thinking") is not None:
-        arguments = {"thinking": fields["thinking"], **arguments}
-    if given:
-        arguments["controls"] = {**given, **(arguments.get("controls") or {})}
-    return arguments or None
-
-
-def _chat_message(message: dict[str, Any]) -> dict[str, Any]:
-    """An item of the Responses API as a turn of a chat: its parts are texts under other names."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = [
-            {"type": "text", "text": part.get("text")}
-            if isinstance(part, dict) and part.get("type") in ("input_text", "output_text")
-            else part
-            for part in content
-        ]
-    return {key: message[key] for key in ("role", "tool_calls", "tool_call_id") if key in message} | {
-        "content": content
-    }
-
-
-def _chat_tool(tool: dict[str, Any]) -> dict[str, Any]:
-    return {**tool, "function": {key: value for key, value in tool["function"].items() if value is not None}}
-
-
-def _chat_choice(choice: Any) -> Any:
-    if isinstance(choice, dict) and choice.get("type") == "function":
-        return {"type": "function", "function": {"name": choice.get("name")}}
-    return choice
-
-
-def _chat_format(form: dict[str, Any] | None) -> dict[str, Any] | None:
-    if form is None or form.get("type") != "json_schema":
-        return form
-    return {"type": "json_schema", "json_schema": {key: value for key, value in form.items() if key != "type"}}
