@@ -35,9 +35,10 @@ class CogServer:
     async def hold(self) -> bool:
         """Keep the server from exiting until `release`; whether it could be reached."""
         try:
-            _, self._held = await asyncio.open_connection("127.0.0.1", self._port)
-            self._held.write(UNFINISHED)
-            await self._held.drain()
+            async with asyncio.timeout(ANSWER_SECONDS):
+                _, self._held = await asyncio.open_connection("127.0.0.1", self._port)
+                self._held.write(UNFINISHED)
+                await self._held.drain()
         except OSError:
             return False
         return True
@@ -47,11 +48,14 @@ class CogServer:
             self._held.close()
 
     async def listening(self) -> bool:
-        """Whether it takes connections: no longer after SIGTERM."""
+        """Whether it takes connections: no longer after SIGTERM. What else keeps us from one is not its end."""
         try:
-            _, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        except OSError:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                _, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        except ConnectionRefusedError:
             return False
+        except OSError:
+            return True
         writer.close()
         return True
 

@@ -22,6 +22,9 @@ LEAVE_SECONDS = 2
 """For running requests to leave with their sentence before the server is killed."""
 
 CANCEL_SECONDS = 5
+STOP_SECONDS = 15
+"""For the engine's processes to end: vLLM itself kills them before that."""
+
 WEBHOOK_SECONDS = 1
 """For Cog to tell what it waits for nobody to fetch: the end of predictions that were sent with respond-async."""
 
@@ -119,8 +122,14 @@ class Lifecycle:
             await self._ended(CANCEL_SECONDS)
         if predicting:
             await asyncio.sleep(WEBHOOK_SECONDS)
-        if self._door:
-            await self._door.stop()
+        for stop in (*([self._door.stop] if self._door else []), self._stop_engine):
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await stop()
+            except Exception as error:  # what does not stop by itself ends with the process
+                log.warning("A part did not stop in order", part=stop.__qualname__, error=type(error).__name__)
+
+    async def _stop_engine(self) -> None:
         await asyncio.to_thread(self._engine.stop)
 
     async def _check(self) -> None:
@@ -132,6 +141,8 @@ class Lifecycle:
                     await self._engine.answer()
             except TimeoutError:
                 self._failure = f"The engine has not answered for {STUCK_SECONDS} s"
+            except Exception as error:  # a failed question is no reason to ask no more
+                structlog.get_logger().warning("The engine could not be asked how it is", error=type(error).__name__)
             busy = not self._running and await self._host.status() == "BUSY"
             lost = lost + CHECK_SECONDS if busy and not self._running else 0
             if lost >= LOST_SECONDS:

@@ -51,6 +51,16 @@ async def test_it_listens_until_its_port_closes(server):
     assert not await cog.listening()
 
 
+async def test_what_keeps_us_from_its_port_is_not_its_end(server, monkeypatch):
+    """Such as a lack of file descriptors, or a full queue."""
+
+    async def fails(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "open_connection", fails)
+    assert await server[0].listening()
+
+
 async def test_its_status_is_read_from_an_answer_of_any_length(server):
     """The setup's log is in it."""
     assert await server[0].status() == "BUSY"

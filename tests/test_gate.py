@@ -52,12 +52,13 @@ class Door:
     def __init__(self, key=KEY, most=2):
         self.app = App()
         self.engine_died = False
+        self.slow = None
         self.capacity = Capacity(most)
         self.gate = Gate(self.app, key, self.capacity, lambda: self.engine_died)
 
-    async def ask(self, method="POST", path="/v1/chat/completions", headers=WITH_KEY):
+    async def ask(self, method="POST", path="/v1/chat/completions", headers=WITH_KEY, body=b"{}", more=False):
         arriving = asyncio.Queue()
-        arriving.put_nowait({"type": "http.request", "body": b"{}"})
+        arriving.put_nowait({"type": "http.request", "body": body, "more_body": more})
         sent = []
         scope = {
             "type": "http",
@@ -69,6 +70,7 @@ class Door:
         async def send(message):
             sent.append(message)
 
+        send = self.slow or send
         await self.gate(scope, arriving.get, send)
         start, *bodies = sent
         assert [body.get("more_body", False) for body in bodies] == [True] * (len(bodies) - 1) + [False]
@@ -120,17 +122,6 @@ async def test_what_is_not_offered_is_not_there():
     response = await door.ask("GET", "/v1/completions")
     assert (response.status_code, error(response)) == (405, "/v1/completions takes POST, not GET.")
     assert door.app.reached == []
-
-
-async def test_a_websocket_is_refused():
-    """vLLM has some for audio."""
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
-    await Door().gate({"type": "websocket", "path": "/v1/realtime", "headers": []}, None, send)
-    assert sent[0]["status"] == 404
 
 
 async def test_at_capacity_a_request_is_told_when_to_come_again():
@@ -220,11 +211,119 @@ async def test_a_dead_engine_is_told_in_our_words(streams):
         assert (response.status_code, error(response)) == (503, DIED)
 
 
-async def test_an_error_of_a_living_engine_is_vllms():
-    """It is none of the gate's business."""
+async def test_an_exception_of_a_dead_engine_is_told_too():
+    """Where vLLM's stream raises in place of an event."""
+    door = Door()
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        door.engine_died = True
+        raise RuntimeError
+
+    door.gate._app = app
+    response = await door.ask()
+    assert json.loads(response.text.split("\n\n")[1].removeprefix("data: "))["error"]["message"] == DIED
+    door.engine_died = False
+
+    async def broken(scope, receive, send):
+        raise ZeroDivisionError
+
+    door.gate._app = broken
+    with pytest.raises(ZeroDivisionError):
+        await door.ask()
+    assert (len(door.gate.running), door.capacity.taken) == (0, 0)
+
+
+async def test_vllms_own_500_is_told_in_our_words():
+    """Its words are of its code."""
     door = Door()
     door.app.status = 500
-    assert ((await door.ask()).status_code, (await door.ask()).text) == (500, "whole")
+    response = await door.ask()
+    assert (response.status_code, error(response)) == (
+        500,
+        "The server could not answer this request: its log says why.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        (b"{", 400, "The body is not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
+        (b"[1]", 400, "The body must be a JSON object, got a list."),
+        (b'{"top_k": 1' + b"0" * 30 + b"}", 400, "top_k holds a number that is not within 64 bits: 1e+30."),
+        (b'{"top_k": 1e30}', 400, "top_k holds a number that is not within 64 bits: 1e+30."),
+        (b'{"n": {"a": [-9223372036854775809]}}', 400, "n holds a number that is not within 64 bits: -9.22e+18."),
+        (b'{"seed": NaN}', 400, "seed holds a number that is not within 64 bits: nan."),
+        (b'{"stop": ["\\ud800"]}', 400, "stop holds half a surrogate pair, which is no character."),
+        (b'{"\\ud800": 1}', 400, "? holds half a surrogate pair, which is no character."),
+        (b'{"a": ' + b"[" * 101 + b"]" * 101 + b"}", 400, "The body is nested deeper than 100 levels: flatten it."),
+        (b"[" * 100_000, 400, "The body is nested deeper than 100 levels: flatten it."),
+        (b" " * (2**23 + 1), 413, "The body has more than 8388608 bytes: send less."),
+    ],
+)  # fmt: skip
+async def test_a_body_that_vllm_could_not_carry_is_refused(body, status, sentence):
+    """It reaches no engine: there it ends in a leak, or in the engine's death."""
+    door = Door()
+    response = await door.ask(body=body)
+    assert (response.status_code, error(response)) == (status, sentence)
+    assert (door.app.reached, door.capacity.taken) == ([], 0)
+
+
+@pytest.mark.parametrize("body", [b'{"seed": 9223372036854775807}', b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}"])
+async def test_a_body_within_the_bounds_is_handed_on(body):
+    """Whole, and once."""
+    door, found = Door(), []
+
+    async def app(scope, receive, send):
+        found.append(await receive())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door.gate._app = app
+    await door.ask(body=body)
+    assert found == [{"type": "http.request", "body": body, "more_body": False}]
+
+
+async def test_a_body_that_does_not_arrive_takes_no_place(monkeypatch):
+    """And is waited for no longer than a while."""
+    monkeypatch.setattr("granite.openai_api.body.SECONDS", 0.01)
+    door = Door(most=1)
+    response = await door.ask(body=b"{", more=True)
+    assert response.status_code == 408
+    assert error(response) == "The body did not arrive within 0.01 seconds: send the request again."
+    assert door.capacity.taken == 0
+
+
+async def test_a_client_that_reads_nothing_keeps_no_place(monkeypatch):
+    """vLLM hears of it as of a dropped connection."""
+    monkeypatch.setattr("granite.openai_api.exchange.SEND_SECONDS", 0.01)
+    door = Door()
+    door.app.streams = True
+    door.app.go.clear()
+
+    async def send(message):
+        await asyncio.Event().wait()
+
+    door.slow = send
+    with pytest.raises(ValueError, match="unpack"):  # nothing was sent
+        await door.ask()
+    assert door.app.heard == {"type": "http.disconnect"}
+    assert (len(door.gate.running), door.capacity.taken) == (0, 0)
+
+
+async def test_the_schedulers_headers_are_not_a_callers():
+    """vLLM hands on what they hold."""
+    door, found = Door(), []
+
+    async def app(scope, receive, send):
+        found.append(dict(scope["headers"]))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    door.gate._app = app
+    await door.ask(headers=WITH_KEY | {"X-Vllm-Priority": "1" + "0" * 30, "traceparent": "x"})
+    assert found == [{b"authorization": b"Bearer secret", b"traceparent": b"x"}]
 
 
 async def test_the_request_is_known_behind_the_gate():

@@ -166,6 +166,31 @@ async def test_a_busy_server_that_runs_something_lives(server, door):
     assert server.done == ["drain", "stop door", "stop engine", "release"]
 
 
+async def test_a_part_that_does_not_stop_does_not_keep_the_others(server, door, monkeypatch):
+    """Nor the server: it is released all the same."""
+    monkeypatch.setattr(lifecycle, "STOP_SECONDS", 0.01)
+
+    async def stuck():
+        server.done.append("stuck door")
+        await asyncio.Event().wait()
+
+    door.stop, server.term_at = stuck, 1
+    await of(server, door).watch()
+    assert server.done == ["drain", "stuck door", "stop engine", "release"]
+
+
+async def test_an_engine_that_cannot_be_asked_is_asked_again(server, door):
+    """The slots are looked after, too."""
+
+    async def answer():
+        raise RuntimeError
+
+    server.answer, server.health = answer, "BUSY"
+    life = of(server, door)
+    await life.watch()
+    assert life.failure == "Cog has lost its slots"
+
+
 async def test_where_cogs_port_cannot_be_reached_the_engine_is_watched_all_the_same(server, door):
     """A server that listens on one address of its machine alone."""
     server.reachable, server.term_at = False, 1

@@ -142,8 +142,14 @@ def test_both_doors_refuse_alike(cog, http, name):
     [
         ({"messages": []}, "messages is empty: give the turn of a user."),
         ({"n": 33}, "The request asks for 33 answers, but the server generates at most 32 at once: lower n, or send fewer prompts."),
-        ({"echo": True}, "echo is not one that this server takes: leave it out."),
-        ({"adapter": "x"}, "adapter is not one that this server takes: leave it out."),
+        ({"echo": True}, "echo is not one that this route takes: leave it out."),
+        ({"n": 0}, "n must be at least 1, got 0."),
+        ({"use_beam_search": True}, "use_beam_search is not one that this route takes: leave it out."),
+        ({"functions": [{"name": "f"}]}, "functions is not one that this route takes: leave it out."),
+        ({"citations": True, "documents": [{"text": "x"}], "chat_template_kwargs": {"controls": "x"}}, 'chat_template_kwargs.controls must be an object such as {"length": "short"}, got x.'),
+        ({"messages": [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}]}, 'messages[0].content[0] must be {"type": "text", "text": …}: Granite reads text.'),
+        ({"top_k": 10**30}, "top_k holds a number that is not within 64 bits: 1e+30."),
+        ({"adapter": "x"}, "adapter is not one that this route takes: leave it out."),
         ({"response_format": BOOK, "structured_outputs": {"regex": "a"}}, "structured_outputs must be left out where another field guides the answer."),
     ],
 )  # fmt: skip
@@ -190,6 +196,8 @@ def test_completions_go_past_the_template(cog, client):
         ({"prompt": "x <|tool_call|>"}, "prompt must not hold the control token <|tool_call|>: Granite would obey it."),
         ({"prompt": ["x", "<|end_of_text|>"]}, "prompt must not hold the control token <|end_of_text|>: Granite would obey it."),
         ({"prompt": "x", "suffix": "<|end_of_role|>"}, "suffix must not hold the control token <|end_of_role|>: Granite would obey it."),
+        ({"prompt": "x", "kv_transfer_params": {"a": 1}}, "kv_transfer_params is not one that this route takes: leave it out."),
+        ({"prompt": "x", "n": -1000}, "n must be at least 1, got -1000."),
         ({"prompt": ["x"] * 33}, "The request asks for 33 answers, but the server generates at most 32 at once: lower n, or send fewer prompts."),
     ],
 )  # fmt: skip
@@ -237,6 +245,21 @@ def test_responses_answer_as_chats_do(client):
     assert answered.usage.input_tokens == again.usage.prompt_tokens
     with pytest.raises(openai.BadRequestError, match=r"messages\[0\]\.content must not hold the control token"):
         client.responses.create(model=MODEL, input="<|end_of_text|>")
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ({"tools": [{"type": "web_search"}]}, 'tools[0] must be {"type": "function", "function": {"name": …}}.'),
+        ({"reasoning": {"effort": "high"}}, "reasoning is not one that this route takes: leave it out."),
+        ({"max_tokens": 8}, "max_tokens is not one that this route takes: leave it out."),
+        ({"citations": True}, "citations needs documents."),
+    ],
+)
+def test_what_responses_do_not_take_is_refused(http, body, sentence):
+    """Nothing is ignored."""
+    response = http.post("/v1/responses", json={"model": MODEL, "input": "x", **body})
+    assert (response.status_code, response.json()["error"]["message"]) == (400, sentence)
 
 
 def test_no_route_but_health_answers_without_the_key(http):

@@ -19,13 +19,12 @@ from vllm.entrypoints.openai.models import serving as models
 from vllm.entrypoints.openai.responses import api_router as responses_router
 from vllm.entrypoints.openai.responses import serving as responses
 from vllm.entrypoints.openai.responses.protocol import ResponsesRequest
-from vllm.entrypoints.openai.responses.utils import construct_input_messages, construct_tool_dicts
 from vllm.entrypoints.serve.instrumentator import health
 from vllm.parser import Parser
 from vllm.renderers.online_renderer import OnlineRenderer
 
 from granite import hardware
-from granite.openai_api.renderer import NOT_OFFERED
+from granite.openai_api.renderer import NOT_IN_A_CHAT, NOT_IN_RESPONSES, NOWHERE
 
 CURE = "see the files that say `Written against vLLM` in granite/openai_api/"
 
@@ -69,8 +68,6 @@ def test_no_other_file_imports_vllm():
             responses.OpenAIServingResponses.__init__,
             "engine_client models online_renderer request_logger enable_auto_tools",
         ),
-        (construct_input_messages, "request_instructions request_input"),
-        (construct_tool_dicts, "tools tool_choice"),
         (Parser.parse, "model_output request enable_auto_tools model_output_token_ids"),
         (Parser.parse_delta, "delta_text delta_token_ids request prompt_token_ids finished"),
         (chat.OpenAIServingChat._finalize_response_message, "message parser"),
@@ -134,6 +131,15 @@ def test_a_request_has_the_fields_that_we_read_and_write(model, names):
     assert model.model_config["extra"] == "allow"
 
 
-def test_what_is_not_offered_is_a_field_of_vllms_or_of_cogs():
+OTHERS = {"adapter", "prompt", "sampling_params", "suffix", "system_prompt"}
+"""Cog's names of what has another name here."""
+
+
+def test_what_is_refused_is_a_field_of_vllms_or_a_name_that_others_use():
     """A field that vLLM renames would pass in silence under its new name."""
-    assert set(NOT_OFFERED) - set(ChatCompletionRequest.model_fields) == {"adapter"}
+    chat, responses = set(ChatCompletionRequest.model_fields), set(ResponsesRequest.model_fields)
+    assert set(NOWHERE) <= chat
+    assert {*NOT_IN_A_CHAT} - chat == OTHERS | {"function_call", "functions"}
+    assert {*NOT_IN_RESPONSES} - responses == OTHERS - {"prompt"} | {
+        "chat_template", "max_completion_tokens", "max_tokens", "messages", "response_format",
+    }  # fmt: skip

@@ -27,4 +27,5 @@ def test_who_asks_for_too_many_keeps_what_it_held():
         places.hold(5)
     assert capacity.taken == 1
     places.give_back()
+    places.give_back()
     assert capacity.taken == 0

@@ -145,7 +145,7 @@ async def test_a_reader_that_goes_away_stops_the_engine(steps):
 async def test_a_request_that_cannot_be_canceled_says_so():
     """Where coglet no longer submits predict() as it did, it runs on."""
     journal = Journal()
-    chunks = streamed(Engine(Delta("a", 1, "stop")).generate(), Record(Answer(1), journal, journal), Text())
+    chunks = streamed(Engine(Delta("a", 1, "stop")).generate(), Record(Answer(1), journal, journal), Text(), Running())
     assert await drained(chunks) == ["a"]
     assert journal.entries[0][:2] == (
         "warning",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from granite.openai_api.places import Places
 from granite.request.conversation import Conversation
@@ -11,8 +12,11 @@ from granite.request.conversation import Conversation
 
 @dataclass
 class Asked:
-    """`places`: those that the request holds. `conversation`: known once it was rendered; None for /v1/completions."""
+    """`body`: the JSON object as it was sent. `places`: those that the request holds. `conversation`: known once it was
+    rendered; None for /v1/completions.
+    """
 
+    body: dict[str, Any]
     places: Places
     conversation: Conversation | None = None
 

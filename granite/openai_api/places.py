@@ -45,4 +45,5 @@ class Places:
         self._held = sequences
 
     def give_back(self) -> None:
-        self.hold(0)
+        self._capacity.taken -= self._held
+        self._held = 0

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from vllm.entrypoints.launchers.app import build_app
 from vllm.entrypoints.launchers.cli_args import make_arg_parser
 from vllm.entrypoints.openai.chat_completion.protocol import ChatMessage
@@ -54,7 +55,18 @@ class OpenAIServer:
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
         gate = Gate(app, key, Capacity(settings.openai_places), dead=lambda: engine.dead)
         # Its log is vLLM's; the engine and its clients are told of the end by us, not by a signal.
-        server = _Server(uvicorn.Config(gate, log_config=None, access_log=False, lifespan="off"))
+        # h11 bounds a request's headers, which the faster parser does not.
+        server = _Server(
+            uvicorn.Config(
+                gate,
+                http=_Protocol,
+                ws="none",
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=30,
+            )
+        )
         app.state.server = server
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
@@ -75,6 +87,13 @@ class OpenAIServer:
         """Close the port and every connection."""
         self._server.should_exit = self._server.force_exit = True
         await self._serving
+
+
+class _Protocol(H11Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """A connection that sends nothing is closed as one that has been answered: uvicorn would keep it for ever."""
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
 
 class _Server(uvicorn.Server):
