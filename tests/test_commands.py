@@ -97,6 +97,7 @@ def test_an_answer_streams_and_nothing_is_left(run, tmp_path):
     assert "tokens in, " in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_failed_prediction_is_its_sentence_and_exit_1(run):
     """And --prediction prints the object itself."""
     ran = run("predict", "Hi", "-i", "top_p=0", "--prediction")

@@ -31,6 +31,16 @@ def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated):
     assert "France" not in operated.log.read_text()
 
 
+def test_the_second_door_logs_no_prompt_either(operated):
+    """Answered or refused, by us or by vLLM."""
+    place = "Zanzibar"
+    for more, status in (({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": place}, 200)):
+        body = {"model": "granite-demo", "messages": [{"role": "user", "content": place}], "max_tokens": 4, **more}
+        url = f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1/chat/completions"
+        assert httpx.post(url, json=body, timeout=DEADLINE).status_code == status
+    assert place not in operated.log.read_text()
+
+
 def test_a_trusted_request_brings_its_own_template(operated):
     """Its rendering is what is sent: a bare completion of the prompt."""
     prediction = predicted(

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from vllm.entrypoints.launchers.app import build_app
@@ -73,6 +74,8 @@ class OpenAIServer:
             await asyncio.wait({serving}, timeout=0.01)
             if serving.done():
                 await serving
+        host, port = listener.getsockname()[:2]
+        structlog.get_logger().info("The OpenAI API answers", host=host, port=port, key="wanted" if key else "none")
         return cls(gate, server, serving)
 
     @property
