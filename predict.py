@@ -152,7 +152,7 @@ class Predictor(BasePredictor):
         max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(description="Another name of stop: texts split at commas.", default=None),
     ) -> ConcatenateIterator[str]:
-        self.running.add_current(metrics.count_refused)
+        self.running.add_current(metrics.count_unanswered)
         inputs = Inputs(**{name: value for name, value in locals().items() if name != "self"})
         answer = Answer()
         request_id = uuid.uuid4().hex

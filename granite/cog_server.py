@@ -68,7 +68,7 @@ class CogServer:
                 response = await reader.read()
                 writer.close()
             return str(json.loads(response.partition(b"\r\n\r\n")[2])["status"])
-        except (OSError, TimeoutError, ValueError, KeyError):
+        except (OSError, ValueError, LookupError, TypeError):
             return ""
 
     def kill(self) -> None:

@@ -183,9 +183,7 @@ class Engine:
                     _logprobs(completion, params.logprobs),
                 )
         except EngineDeadError:
-            raise EngineDied(
-                "The engine died while it ran this request: send it again once the server is back."
-            ) from None
+            raise EngineDied from None
         except EngineGenerateError:
             raise EngineError("The engine could not finish this request: the server's own log says why.") from None
         except (VLLMClientError, GracefulHTTPError) as error:

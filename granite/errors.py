@@ -9,7 +9,8 @@ GraniteError
 │   ├── WeightsError
 │   └── AdapterError
 └── EngineError: nobody's; the engine could not finish a request
-    └── EngineDied: the server is unhealthy from then on
+    ├── EngineDied: the server is unhealthy from then on
+    └── ServerStopped
 
 A message holds names, numbers, bounds and the cure, never a prompt's text.
 """
@@ -52,4 +53,10 @@ class EngineError(GraniteError):
 
 
 class EngineDied(EngineError):
-    pass
+    def __init__(self) -> None:
+        super().__init__("The engine died while it ran this request: send it again once the server is back.")
+
+
+class ServerStopped(EngineError):
+    def __init__(self) -> None:
+        super().__init__("The server had to stop before the answer was complete: send the request again.")

@@ -12,18 +12,19 @@ from typing import Any, Protocol
 
 import structlog
 
+from granite.errors import EngineDied, ServerStopped
 from granite.running import Running
 
 TICK_SECONDS = 0.25
 CHECK_SECONDS = 15
 STUCK_SECONDS = 120
 LOST_SECONDS = 60
-LEAVE_SECONDS = 2
-"""For running requests to leave with their sentence before the server is killed."""
+LEAVE_SECONDS = 1
+"""For running requests to end, and again for their sentences to leave, before the server is killed."""
 
 CANCEL_SECONDS = 5
-STOP_SECONDS = 15
-"""For the engine's processes to end: vLLM itself kills them before that."""
+STOP_SECONDS = 12
+"""For the OpenAI API's port and the engine's processes to end: vLLM itself kills those before that."""
 
 WEBHOOK_SECONDS = 1
 """For Cog to tell what it waits for nobody to fetch: the end of predictions that were sent with respond-async."""
@@ -90,10 +91,12 @@ class Lifecycle:
             if self.failure is None:
                 log.info("Stopping: no new requests", running=self._left, grace=self._grace)
                 await self._drain(log)
-            else:
+            if self.failure is not None:
                 log.error(f"{self.failure}: the server ends")
-                await asyncio.sleep(LEAVE_SECONDS)
+                await self._leave()
                 self._host.kill()
+            else:
+                await self._stop(log)
         finally:
             checks.cancel()
             self._host.release()
@@ -122,9 +125,24 @@ class Lifecycle:
             await self._ended(CANCEL_SECONDS)
         if predicting:
             await asyncio.sleep(WEBHOOK_SECONDS)
+
+    async def _leave(self) -> None:
+        """Every request ends with a sentence: those that a dead engine does not tell itself, and all of one that is deaf."""
+        if self._door:
+            self._door.drain()
+        if self._engine.dead:
+            await self._ended(LEAVE_SECONDS)
+        for door in self._doors:
+            door.cancel(EngineDied() if self._engine.dead else ServerStopped())
+        await self._ended(LEAVE_SECONDS)
+        # What was told is still on its way through Cog.
+        await asyncio.sleep(LEAVE_SECONDS)
+
+    async def _stop(self, log: Any) -> None:
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
         for stop in (*([self._door.stop] if self._door else []), self._stop_engine):
             try:
-                async with asyncio.timeout(STOP_SECONDS):
+                async with asyncio.timeout_at(deadline):
                     await stop()
             except Exception as error:  # what does not stop by itself ends with the process
                 log.warning("A part did not stop in order", part=stop.__qualname__, error=type(error).__name__)
@@ -141,6 +159,7 @@ class Lifecycle:
                     await self._engine.answer()
             except TimeoutError:
                 self._failure = f"The engine has not answered for {STUCK_SECONDS} s"
+                return
             except Exception as error:  # a failed question is no reason to ask no more
                 structlog.get_logger().warning("The engine could not be asked how it is", error=type(error).__name__)
             busy = not self._running and await self._host.status() == "BUSY"

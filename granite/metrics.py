@@ -11,6 +11,8 @@ from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from granite.errors import RequestError
+
 PREDICTIONS = Counter(
     "granite_predictions",
     "Predictions that ended at Cog's door. Refused: a mistake of the caller's, nothing was generated.",
@@ -22,7 +24,7 @@ FIRST_CHUNK = Histogram(
     buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 SLOTS = Gauge("granite_slots", "Predictions that Cog runs at once.")
-SLOTS_IN_USE = Gauge("granite_slots_in_use", "Predictions that are being answered at Cog's door.")
+SLOTS_IN_USE = Gauge("granite_slots_in_use", "Predictions that predict() and the engine work on.")
 PLACES = Gauge("granite_openai_places", "Sequences that the OpenAI API generates at once.")
 PLACES_IN_USE = Gauge("granite_openai_places_in_use", "Sequences that the OpenAI API's requests hold places for.")
 TURNED_AWAY = Counter("granite_openai_turned_away", "Requests that the gate of the OpenAI API refused.", ["status"])
@@ -37,7 +39,9 @@ def watch(running: Sized, slots: int) -> None:
     SLOTS_IN_USE.set_function(lambda: len(running))
 
 
-def count_refused(task: asyncio.Task[Any]) -> None:
-    """Count a predict() that raised."""
-    if not task.cancelled() and task.exception() is not None:
-        PREDICTIONS.labels("refused").inc()
+def count_unanswered(predict: asyncio.Task[Any]) -> None:
+    """Count a predict() that has ended without an answer to stream."""
+    if predict.cancelled():
+        PREDICTIONS.labels("canceled").inc()
+    elif (error := predict.exception()) is not None:
+        PREDICTIONS.labels("refused" if isinstance(error, RequestError) else "failed").inc()

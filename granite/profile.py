@@ -48,7 +48,7 @@ def gpu_profile(settings: Settings) -> dict[str, Any]:
         "quantization": settings.quantization,
         # Fits the longest context into the memory that is left; vLLM logs which.
         "max_model_len": -1,
-        # AsyncLLM's own defaults, 2048 and 128, are a library's; these are what `vllm serve` takes on such a GPU.
+        # AsyncLLM's own defaults, 2048 and 128, are a library's; 8192 is what `vllm serve` takes where there are 70 GiB.
         "max_num_batched_tokens": 8192,
         "max_num_seqs": max(settings.cog_max_concurrency + settings.openai_places, 256),
         # Reads local files ahead of the copy to the GPU.

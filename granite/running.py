@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from granite.errors import EngineError
+
 
 class Running:
     """Tasks of the event loop, one for each request; used on that loop alone, but for `len`."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.reason: EngineError | None = None
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -27,7 +30,9 @@ class Running:
         task.add_done_callback(ended)
         self.add(task)
 
-    def cancel(self) -> None:
+    def cancel(self, reason: EngineError | None = None) -> None:
+        """`reason`: what the requests fail by; without one they end as canceled."""
+        self.reason = reason
         for task in self._tasks:
             task.cancel()
 

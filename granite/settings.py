@@ -51,6 +51,12 @@ class Settings(BaseSettings):
     def _any_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("openai_api_key", mode="before")
+    @classmethod
+    def _as_sent(cls, value: object) -> object:
+        """A secret that was made of a file ends in a line break, which no header can hold."""
+        return value.strip() or None if isinstance(value, str) else value
+
     @field_validator("engine_args", mode="before")
     @classmethod
     def _json_object(cls, value: object) -> object:

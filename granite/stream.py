@@ -40,7 +40,7 @@ def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output, runnin
                 queue.put(delta)
 
     def finish(task: asyncio.Task[None]) -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        error = (running.reason or asyncio.CancelledError()) if task.cancelled() else task.exception()
         try:
             record.end(error)
         finally:

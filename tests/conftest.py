@@ -71,7 +71,12 @@ def operated(lora_directory, collector):
     """
     from granite import demo
 
-    arguments = {"enforce_eager": True, "dtype": "float32", "otlp_traces_endpoint": collector.url}
+    arguments = {
+        "enforce_eager": True,
+        "dtype": "float32",
+        "otlp_traces_endpoint": collector.url,
+        "max_num_queued_tokens": 6000,
+    }
     settings = {
         "ADAPTERS": str(lora_directory),
         "COG_WEIGHTS": str(demo.write(form=demo.Form.EXACT)),

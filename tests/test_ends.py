@@ -67,14 +67,17 @@ class Doors:
 
         return self.begun(asked, begun)
 
-    def chat(self, stream, **fields):
-        """A chat at the second door: its status, its text, and when it came."""
+    def chat(self, stream, path="chat/completions", **fields):
+        """A request at the second door: its status, its text, and when it came."""
         begun = threading.Event()
+        asks = {"responses": {"input": "Tell a story."}, "completions": {"prompt": "Once"}}.get(
+            path, {"messages": STORY}
+        )
 
         def asked():
-            body = {"model": "granite-demo", "messages": STORY, "stream": stream, **fields}
+            body = {"model": "granite-demo", "stream": stream, **asks, **fields}
             with httpx.stream(
-                "POST", f"{self.openai_url}/v1/chat/completions", json=body, headers=self.headers, timeout=DEADLINE
+                "POST", f"{self.openai_url}/v1/{path}", json=body, headers=self.headers, timeout=DEADLINE
             ) as response:
                 text = ""
                 for line in response.iter_lines():
@@ -160,8 +163,6 @@ def test_sigterm_finishes_what_it_can_and_cancels_the_rest(doors, webhooks):
     while (health := httpx.get(f"{doors.openai_url}/health")).status_code == 200:
         assert time.monotonic() < told + DEADLINE
     assert health.status_code == 503
-    refused = httpx.post(f"{doors.openai_url}/v1/models", headers=doors.headers)
-    assert refused.status_code == 405
     with pytest.raises(openai.InternalServerError, match="about to stop and takes no new requests"):
         openai.OpenAI(base_url=f"{doors.openai_url}/v1", api_key=KEY, max_retries=0).completions.create(
             model="granite-demo", prompt="x"
@@ -199,9 +200,8 @@ def kill_engine(doors):
 def ends_as_dead(doors):
     """UNHEALTHY until the server process is gone: killed, so that the platform starts it again."""
     deadline = time.monotonic() + DEADLINE
-    with contextlib.suppress(httpx.HTTPError):
-        while (status := httpx.get(f"{doors.server.url}/health-check", timeout=10).json()["status"]) != "UNHEALTHY":
-            assert (status, time.monotonic() < deadline) == ("READY", True)
+    while (status := httpx.get(f"{doors.server.url}/health-check", timeout=10).json()["status"]) != "UNHEALTHY":
+        assert (status, time.monotonic() < deadline) == ("READY", True)
     assert doors.server.ended(DEADLINE) == -signal.SIGKILL
     assert doors.gone()
 
@@ -232,9 +232,24 @@ def test_an_engine_killed_before_the_first_token_fails_the_request(doors):
 def test_a_request_to_a_dead_engine_fails_in_a_sentence(doors):
     """Sent in the two seconds in which what ran may leave."""
     kill_engine(doors)
+    answered = httpx.post(f"{doors.server.url}/predictions", json={"input": {"prompt": "x"}}, timeout=DEADLINE)
+    assert answered.json()["error"].endswith(f"EngineDied: {DIED}")
+    ends_as_dead(doors)
+
+
+@pytest.mark.slow
+def test_a_chat_whose_engine_dies_before_the_first_token_fails(doors):
+    """At the second door; one that is sent after it is refused, or finds the port closed."""
+    prompt = [{"role": "user", "content": "word " * 7000}]
+    asked = doors.chat(stream=False, messages=prompt, max_tokens=8)
+    while doors.metric("granite_openai_places_in_use") < 1:
+        pass
+    kill_engine(doors)
+    status, text, _ = asked.result()
+    assert (status, error_of(text)) == (503, DIED)
     with contextlib.suppress(httpx.HTTPError):
-        answered = httpx.post(f"{doors.server.url}/predictions", json={"input": {"prompt": "x"}}, timeout=DEADLINE)
-        assert answered.json()["error"].endswith(f"EngineDied: {DIED}")
+        status, text, _ = doors.chat(stream=False, max_tokens=8).result()
+        assert status == 503
     ends_as_dead(doors)
 
 

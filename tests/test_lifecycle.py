@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from granite import lifecycle
+from granite.cli.server import END_SECONDS
+from granite.errors import EngineDied, ServerStopped
 from granite.lifecycle import Lifecycle
 from granite.running import Running
 
@@ -59,6 +61,11 @@ class Door:
 
     async def stop(self):
         self.server.done.append("stop door")
+
+
+def test_the_end_takes_no_longer_than_the_platform_is_told():
+    """The manifests give a server this much beyond its grace."""
+    assert lifecycle.CANCEL_SECONDS + lifecycle.WEBHOOK_SECONDS + lifecycle.STOP_SECONDS < END_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -128,16 +135,28 @@ async def test_a_dead_engine_kills_the_server(server, door):
     server.dead = True
     assert life.failure == "The engine died"
     await life.watch()
-    assert server.done == ["kill", "release"]
+    assert server.done == ["drain", "kill", "release"]
 
 
-async def test_an_engine_that_does_not_answer_kills_the_server(server, door):
-    """Its process lives, its input is deaf."""
-    server.answers.clear()
+@pytest.mark.parametrize(
+    ("ill", "failure", "reason"),
+    [
+        (lambda server: setattr(server, "dead", True), "The engine died", EngineDied),
+        (lambda server: server.answers.clear(), "The engine has not answered for 0.05 s", ServerStopped),
+    ],
+)
+async def test_what_no_engine_ends_is_ended_before_the_kill(server, door, ill, failure, reason):
+    """With the sentence that fits; nothing new is taken."""
+    stuck = [asyncio.create_task(asyncio.Event().wait()) for _ in range(2)]
+    server.running.add(stuck[0])
+    door.running.add(stuck[1])
+    ill(server)
     life = of(server, door)
     await life.watch()
-    assert life.failure == "The engine has not answered for 0.05 s"
-    assert server.done == ["kill", "release"]
+    assert life.failure == failure
+    assert [task.cancelled() for task in stuck] == [True, True]
+    assert [type(running.reason) for running in (server.running, door.running)] == [reason, reason]
+    assert server.done == ["drain", "kill", "release"]
 
 
 async def test_lost_slots_kill_the_server(server, door):
@@ -146,7 +165,19 @@ async def test_lost_slots_kill_the_server(server, door):
     life = of(server, door)
     await life.watch()
     assert life.failure == "Cog has lost its slots"
-    assert server.done == ["kill", "release"]
+    assert server.done == ["drain", "kill", "release"]
+
+
+async def test_an_engine_that_dies_while_the_server_drains_kills_it(server, door):
+    """The exit code says that something was lost."""
+
+    async def dies():
+        server.dead = True
+
+    server.running.add(asyncio.create_task(dies()))
+    server.term_at = 1
+    await of(server, door).watch()
+    assert server.done == ["drain", "drain", "kill", "release"]
 
 
 async def test_a_busy_server_that_runs_something_lives(server, door):
@@ -199,4 +230,4 @@ async def test_where_cogs_port_cannot_be_reached_the_engine_is_watched_all_the_s
     assert not watch.done()
     server.dead = True
     await watch
-    assert server.done == ["kill", "release"]
+    assert server.done == ["drain", "kill", "release"]

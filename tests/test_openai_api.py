@@ -148,7 +148,7 @@ def test_both_doors_refuse_alike(cog, http, name):
         ({"functions": [{"name": "f"}]}, "functions is not one that this route takes: leave it out."),
         ({"citations": True, "documents": [{"text": "x"}], "chat_template_kwargs": {"controls": "x"}}, 'chat_template_kwargs.controls must be an object such as {"length": "short"}, got x.'),
         ({"messages": [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}]}, 'messages[0].content[0] must be {"type": "text", "text": …}: Granite reads text.'),
-        ({"top_k": 10**30}, "top_k holds a number that is not within 64 bits: 1e+30."),
+        ({"top_k": 10**30}, "top_k holds a number that is not within 64 bits."),
         ({"adapter": "x"}, "adapter is not one that this route takes: leave it out."),
         ({"response_format": BOOK, "structured_outputs": {"regex": "a"}}, "structured_outputs must be left out where another field guides the answer."),
     ],

@@ -135,6 +135,13 @@ OTHERS = {"adapter", "prompt", "sampling_params", "suffix", "system_prompt"}
 """Cog's names of what has another name here."""
 
 
+def test_what_the_readme_says_of_a_completions_length_is_vllms_default():
+    """The only route that has one."""
+    assert CompletionRequest.model_fields["max_tokens"].default == 16
+    assert ChatCompletionRequest.model_fields["max_tokens"].default is None
+    assert ResponsesRequest.model_fields["max_output_tokens"].default is None
+
+
 def test_what_is_refused_is_a_field_of_vllms_or_a_name_that_others_use():
     """A field that vLLM renames would pass in silence under its new name."""
     chat, responses = set(ChatCompletionRequest.model_fields), set(ResponsesRequest.model_fields)

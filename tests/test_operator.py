@@ -76,17 +76,43 @@ def test_a_trace_goes_on_at_both_doors(operated, collector):
     assert [attributes["gen_ai.usage.completion_tokens"].int_value for attributes in told] == [4, 4]
 
 
+def test_vllms_own_limit_refuses_at_both_doors(operated):
+    """Its limit on the tokens that wait for prefill: 503 and Retry-After here, a failed prediction there."""
+    with Doors.of(operated, key=None) as doors:
+        reading = doors.chat(stream=False, messages=[{"role": "user", "content": "word " * 7000}], max_tokens=1)
+        refused = set()
+        while not reading.done() and len(refused) < 2:
+            body = {"model": "granite-demo", "prompt": "Hi.", "max_tokens": 1}
+            answered = httpx.post(f"{doors.openai_url}/v1/completions", json=body, timeout=DEADLINE)
+            if answered.status_code == 503:
+                refused.add(answered.headers["retry-after"])
+            prediction = predicted(operated, prompt="Hi.", max_tokens=1)
+            if prediction["status"] == "failed":
+                refused.add(prediction["error"])
+        assert reading.result()[0] == 200
+    assert refused == {
+        "1",
+        "Prediction failed: Generator iteration error: RequestError: vLLM refuses the request: The engine has reached its "
+        "prefill token backlog limit. Please try again later or on a different instance.",
+    }
+
+
 def test_a_killed_engine_fails_what_runs_and_ends_the_server(operated):
     """While answers are generated: one sentence for each caller at both doors. The last test: nothing answers after it."""
     with Doors.of(operated, key=None) as doors:
-        prediction, stream = doors.predict(**LONG), doors.chat(stream=True, **LONG)
-        chat = doors.chat(stream=False, **LONG)
-        while doors.metric("granite_openai_places_in_use") < 2:
+        prediction, chat = doors.predict(**LONG), doors.chat(stream=False, **LONG)
+        streams = [
+            doors.chat(stream=True, **LONG),
+            doors.chat(stream=True, path="completions", **LONG),
+            doors.chat(stream=True, path="responses", max_output_tokens=8000, ignore_eos=True),
+        ]
+        while doors.metric("granite_openai_places_in_use") < 4:
             pass
         kill_engine(doors)
         assert prediction.result()[0]["error"] == f"Prediction failed: Generator iteration error: EngineDied: {DIED}"
-        status, text, _ = stream.result()
-        assert (status, error_of(text)) == (200, DIED)
+        for stream in streams:
+            status, text, _ = stream.result()
+            assert (status, error_of(text)) == (200, DIED)
         status, text, _ = chat.result()
         assert (status, error_of(text)) == (503, DIED)
         ends_as_dead(doors)

@@ -120,9 +120,9 @@ async def test_a_cancel_before_the_first_step_ends_too():
 async def test_an_engine_that_dies_ends_the_answer_with_its_sentence():
     """What came before is sent."""
     journal = Journal()
-    chunks = started(Engine(Delta("a", 1), EngineDied("The engine died.")), journal)
+    chunks = started(Engine(Delta("a", 1), EngineDied()), journal)
     received = []
-    with pytest.raises(EngineDied, match=r"The engine died\."):
+    with pytest.raises(EngineDied, match=r"^The engine died while it ran"):
         await asyncio.to_thread(received.extend, chunks)
     assert received == ["a"]
     assert journal.entries == [("error", "predict() failed", {"error": "EngineDied", "output_token_count": 1})]
@@ -151,3 +151,16 @@ async def test_a_request_that_cannot_be_canceled_says_so():
         "warning",
         "This request cannot be canceled: Cog no longer submits it as this package expects",
     )
+
+
+async def test_a_request_that_is_ended_for_a_reason_fails_by_it():
+    """A dead engine tells nobody whom it did not know."""
+    journal, running, engine = Journal(), Running(), Engine(Delta("a", 1), ...)
+    token = _current.set(Cancellation())
+    chunks = streamed(engine.generate(), Record(Answer(1), journal, journal), Text(), running)
+    _current.reset(token)
+    await engine.waits.wait()
+    running.cancel(EngineDied())
+    with pytest.raises(EngineDied):
+        await drained(chunks)
+    assert journal.entries[-1][1] == "predict() failed"

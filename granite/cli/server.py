@@ -35,7 +35,7 @@ PHASES = (
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 END_SECONDS = 20
-"""How long a server may take to end by itself before it is killed."""
+"""How long a server may take to end by itself, beyond SHUTDOWN_GRACE, before it is killed."""
 
 
 def command(host: str) -> list[str]:
@@ -58,6 +58,16 @@ def variables(port: int, extra: Mapping[str, str] | None = None) -> dict[str, st
         # The server's working directory is the project, not the operator's.
         operator[directory] = str(Path(operator[directory]).expanduser().absolute())
     return {**image, **ours, **operator, "PORT": str(port)}
+
+
+def _grace(variables: Mapping[str, str]) -> float:
+    """Seconds that the server may let requests finish; where its setting means nothing, its setup says so."""
+    from granite.settings import Settings
+
+    try:
+        return float(variables["SHUTDOWN_GRACE"])
+    except (KeyError, ValueError):
+        return float(Settings.model_fields["shutdown_grace"].default)
 
 
 def prepare() -> None:
@@ -85,6 +95,7 @@ class Server:
         self.log = cache.directory() / "logs" / f"server-{port}.log"
         self.variables = variables(port, extra)
         self._failed = False
+        self._grace = _grace(self.variables)
 
     def __enter__(self) -> Server:
         prepare()
@@ -148,7 +159,7 @@ class Server:
         try:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
-            self._process.wait(END_SECONDS)
+            self._process.wait(self._grace + END_SECONDS)
         except subprocess.TimeoutExpired:
             pass
         finally:

@@ -21,4 +21,9 @@ async def opened(
         return None
     from granite.openai_api.server import OpenAIServer
 
-    return await OpenAIServer.start(listener, engine, settings, prompt_format, defaults)
+    try:
+        return await OpenAIServer.start(listener, engine, settings, prompt_format, defaults)
+    except BaseException:
+        # A setup that failed must not keep the GPU.
+        engine.stop()
+        raise

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from granite.openai_api.asgi import Receive
@@ -21,6 +23,9 @@ SECONDS = 30
 
 DEEPEST = 100
 """Levels of lists and objects."""
+
+MOST_VALUES = 500_000
+"""A prompt of 128K token ids has that many; looking at each takes time from every other request."""
 
 
 class Unsound(Exception):
@@ -53,37 +58,49 @@ def parsed(body: bytes) -> dict[str, Any]:
         value = json.loads(body)
     except RecursionError:
         raise Unsound(400, TOO_DEEP) from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise Unsound(400, f"The body is not JSON: {error}.") from None
+    except ValueError:
+        raise Unsound(400, "The body holds a number of thousands of digits, which nothing here takes.") from None
     if not isinstance(value, dict):
         raise Unsound(400, f"The body must be a JSON object, got {shown(value)}.")
+    left = MOST_VALUES
     for name, member in value.items():
-        _check(name, name)
-        _check(name, member)
+        left = _checked(name, [name, member], left)
     return value
 
 
 TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels: flatten it."
+TOO_MANY = f"The body holds more than {MOST_VALUES} values: send less."
 
 
-def _check(name: str, member: Any) -> None:
-    """`name`: of the field that the member stands in. A loop: recursion is what is to be kept out."""
-    waiting = [(member, 1)]
-    while waiting:
-        value, depth = waiting.pop()
-        if depth > DEEPEST:
-            raise Unsound(400, TOO_DEEP)
-        if isinstance(value, str):
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise Unsound(400, f"{_shown(name)} holds half a surrogate pair, which is no character.") from None
-        elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
-            raise Unsound(400, f"{_shown(name)} holds a number that is not within 64 bits: {value:.3g}.")
-        elif isinstance(value, dict):
-            waiting += [(inner, depth + 1) for pair in value.items() for inner in pair]
-        elif isinstance(value, list):
-            waiting += [(inner, depth + 1) for inner in value]
+def _checked(name: str, members: Iterable[Any], left: int) -> int:
+    """How many more values there may be. `name`: of the field that the members are. A loop: recursion is kept out."""
+    levels = [iter(members)]
+    while levels:
+        for value in levels[-1]:
+            left -= 1
+            if left < 0:
+                raise Unsound(400, TOO_MANY)
+            _check(name, value)
+            if isinstance(value, dict | list):
+                if len(levels) > DEEPEST:
+                    raise Unsound(400, TOO_DEEP)
+                levels.append(chain(value, value.values()) if isinstance(value, dict) else iter(value))
+                break
+        else:
+            levels.pop()
+    return left
+
+
+def _check(name: str, value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unsound(400, f"{_shown(name)} holds half a surrogate pair, which is no character.") from None
+    elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
+        raise Unsound(400, f"{_shown(name)} holds a number that is not within 64 bits.")
 
 
 def _shown(name: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from granite import metrics
+from granite.errors import EngineDied, ServerStopped
 from granite.openai_api import refusal
 from granite.openai_api.asgi import App, Message, Receive, Scope, Send
 
 SEND_SECONDS = 60
 """For a client to take what was sent: one that reads nothing would keep its places for ever."""
 
-STOPPED = "The server had to stop before the answer was complete: send the request again."
-DIED = "The engine died while it ran this request: send it again once the server is back."
+STOPPED = str(ServerStopped())
+DIED = str(EngineDied())
 FAILED = "The server could not answer this request: its log says why."
 
 
@@ -39,7 +41,7 @@ class Exchange:
             await asyncio.shield(answering)
         except asyncio.CancelledError:
             self._stopped.set()
-            await self._break_off(503, STOPPED)
+            await self._break_off(503, DIED if self._dead() else STOPPED)
             await answering
         except Exception:
             if not self._dead():
@@ -72,6 +74,7 @@ class Exchange:
                 return
             self._started = True
             if message["status"] == 503:
+                metrics.TURNED_AWAY.labels(503).inc()
                 message["headers"] = [*message["headers"], refusal.RETRY]
         elif message["type"] == "http.response.body":
             self._ended = not message.get("more_body", False)

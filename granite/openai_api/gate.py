@@ -6,8 +6,9 @@ vLLM's own key guards only some of its routes, and its application brings many t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from granite import metrics
 from granite.openai_api import body, refusal
@@ -21,7 +22,7 @@ from granite.running import Running
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 
 OFFERED = {
-    "/health": ("GET", "HEAD"),
+    "/health": ("GET",),
     "/metrics": ("GET",),
     "/v1/models": ("GET",),
     **dict.fromkeys(GENERATING, ("POST",)),
@@ -50,6 +51,7 @@ class Gate:
         self._dead = dead
         self.running = Running()
         self.draining = False
+        self._bodies = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refused = self._refusal(scope)
@@ -81,12 +83,16 @@ class Gate:
 
     async def _generate(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            # Not a place for a body that is still on its way, and no body where there is no place.
-            Places(self._capacity).give_back()
-            content = await body.read(receive)
-            if content is None:
+            # A body that is still on its way takes no place; but no more bodies than places are waited for.
+            with self._reading():
+                content = await body.read(receive)
+                if content is None:
+                    return
+                found = await asyncio.to_thread(body.parsed, content)
+            if self.draining:
+                await _turn_away(send, 503, DRAINING)
                 return
-            asked = Asked(body.parsed(content), Places(self._capacity))
+            asked = Asked(found, Places(self._capacity))
         except Full:
             await _turn_away(send, 503, FULL)
             return
@@ -102,6 +108,18 @@ class Gate:
         finally:
             current.reset(token)
             asked.places.give_back()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raises Full where there is no place for a request, or none to read it in."""
+        Places(self._capacity).give_back()
+        if self._bodies >= self._capacity.most:
+            raise Full
+        self._bodies += 1
+        try:
+            yield
+        finally:
+            self._bodies -= 1
 
 
 async def _turn_away(send: Send, status: int, sentence: str) -> None:
