@@ -59,7 +59,7 @@ def find(settings: Settings, weights: Weights) -> tuple[Adapter, ...]:
         if path.name in ([served] if isinstance(served, str) else served):
             raise AdapterError(f"{path} has the name that the model itself is served by; rename the directory.")
         adapters.append(Adapter(path.name, number, path, _rank(path)))
-        for fault in _misfits(path / TENSORS, model):
+        if fault := next(_misfits(path / TENSORS, model), None):
             raise AdapterError(fault)
     return tuple(adapters)
 
@@ -72,8 +72,8 @@ def room(adapters: tuple[Adapter, ...]) -> int:
 def _rank(path: Path) -> int:
     cure = f"copy the adapter into {path} again, or remove that directory"
     config, faults = checkpoint.json_object(path / CONFIG, cure)
-    for fault in (*faults, *checkpoint.shard_faults(path / TENSORS, set(), cure)):
-        raise AdapterError(fault)
+    if faults := [*faults, *checkpoint.shard_faults(path / TENSORS, set(), cure)]:
+        raise AdapterError(faults[0])
     config = config or {}
     if config.get("peft_type", "LORA") != "LORA":
         raise AdapterError(f"{path / CONFIG} has peft_type {config['peft_type']}, but vLLM loads LORA alone; {cure}.")

@@ -49,7 +49,8 @@ class Parallel:
 
     def check(self, settings: Settings, weights: Weights) -> None:
         """Raises SettingsError for what vLLM would find out minutes later, or only at a request."""
-        for sentence in self._faults(settings, json.loads((weights.directory / "config.json").read_bytes())):
+        model = json.loads((weights.directory / "config.json").read_bytes())
+        if sentence := next(self._faults(settings, model), None):
             raise SettingsError(sentence)
 
     def _faults(self, settings: Settings, model: dict[str, Any]) -> Iterator[str]:

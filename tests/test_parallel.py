@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from granite import demo, hardware, profile
-from granite.cli.server import Server
+from granite.cli.server import Server, free_port
 from granite.demo import Form
 from granite.errors import SettingsError
 from granite.parallel import Parallel, core_groups
@@ -157,6 +157,7 @@ def ranks(**engine_args):
         {
             "ENGINE_ARGS": json.dumps({"enforce_eager": True, "dtype": "float32", **engine_args}),
             "COG_WEIGHTS": str(demo.write(form=Form.EXACT)),
+            "OPENAI_PORT": str(free_port()),
         }
     )
 
@@ -165,6 +166,14 @@ def answers(url):
     """Greedy, of all prompts at once."""
     with httpx.Client(base_url=url, timeout=DEADLINE) as client, concurrent.futures.ThreadPoolExecutor(4) as threads:
         return list(threads.map(lambda prompt: answer(client, prompt=prompt, temperature=0, max_tokens=24), PROMPTS))
+
+
+def answered(server):
+    """The first prompt's answer at the second door."""
+    body = {"model": "granite-demo", "messages": [{"role": "user", "content": PROMPTS[0]}]}
+    url = f"http://127.0.0.1:{server.variables['OPENAI_PORT']}/v1/chat/completions"
+    said = httpx.post(url, json={**body, "temperature": 0, "max_tokens": 24}, timeout=DEADLINE).json()
+    return said["choices"][0]["message"]["content"]
 
 
 def seconds(processes):
@@ -198,6 +207,7 @@ def test_several_ranks_answer_as_one(alone, size, count):
         processes = workers(server)
         assert len(processes) == count
         assert answers(server.url) == alone
+        assert answered(server) == alone[0]
         before = seconds(processes)
         with (
             httpx.Client(base_url=server.url, timeout=DEADLINE) as client,

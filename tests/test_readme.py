@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from granite.cli import contract
+from tests.conftest import KEY
 
 README = Path("README.md").read_text(encoding="utf-8")
 
@@ -106,3 +107,37 @@ def test_the_examples_print_the_answer(server, expected, language, command):
     code = code.replace('"What is granite?"', '"What is granite?", "max_tokens": 16, "temperature": 0')
     ran = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
     assert (ran.returncode, ran.stdout) == (0, expected), ran.stderr
+
+
+def test_the_openai_example_prints_the_answer(server, openai_port):
+    """As it stands, but for the server's port, the key, and a short, repeatable answer."""
+    code = next(code for code in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if "OpenAI(" in code)
+    for stands, put in (
+        ("localhost:8000", f"127.0.0.1:{openai_port}"),
+        ('api_key="secret"', f'api_key="{KEY}"'),
+        ("stream=True", "stream=True, max_tokens=16, temperature=0"),
+    ):
+        assert stands in code
+        code = code.replace(stands, put)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    asked = {"messages": [{"role": "user", "content": "What is granite?"}], "max_tokens": 16, "temperature": 0}
+    answered = httpx.post(
+        f"http://127.0.0.1:{openai_port}/v1/chat/completions",
+        json={"model": "granite-demo", **asked},
+        headers={"Authorization": f"Bearer {KEY}"},
+        timeout=120,
+    )
+    assert (ran.returncode, ran.stdout) == (0, answered.json()["choices"][0]["message"]["content"]), ran.stderr
+
+
+def test_the_defaults_of_the_settings_are_told():
+    """Where they are values."""
+    from granite.settings import Settings
+
+    told = {row[0].strip("`").lower(): row[1] for row in table("Settings")}
+    plain = {
+        name: field.default for name, field in Settings.model_fields.items() if type(field.default) in (int, str, bool)
+    }
+    assert {name: told[name].split(";")[0].strip("`") for name in plain} == {
+        name: str(default).lower() for name, default in plain.items()
+    }
