@@ -84,8 +84,8 @@ def free_port() -> int:
 class Server:
     """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes.
 
-    `url` is where it listens, `variables` its environment, `log` the file that takes what it prints: it may hold prompts, so only its owner can read
-    it, and it is kept only where the server failed.
+    `url` is where it listens, `variables` its environment, `log` the file that takes what it prints: it may hold
+    prompts, so only its owner can read it, and it is kept only where the server failed.
     """
 
     def __init__(self, extra: Mapping[str, str] | None = None) -> None:

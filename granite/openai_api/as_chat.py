@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-SWITCHES = ("citations", "hallucinations", "length", "originality")
-"""Granite's controls, which a chat may give by the names of Cog's inputs, beside chat_template_kwargs."""
+from granite.request.controls import CHOICES
 
 TEXTS = ("input_text", "output_text", "text")
 """Names of a part that is a text."""
 
 
 def switches(body: dict[str, Any]) -> Any:
-    """chat_template_kwargs, with the switches that stand beside it."""
+    """chat_template_kwargs, with thinking and the controls that stand beside it by the names of Cog's inputs."""
     given = body.get("chat_template_kwargs")
-    beside = {name: body[name] for name in SWITCHES if body.get(name) is not None}
+    beside = {name: body[name] for name in CHOICES if body.get(name) is not None}
     if not isinstance(given, dict | None) or not isinstance((given or {}).get("controls"), dict | None):
         return given  # the check of it says so
     arguments = dict(given or {})

@@ -112,8 +112,7 @@ class Gate:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Raises Full where there is no place for a request, or none to read it in."""
-        Places(self._capacity).give_back()
-        if self._bodies >= self._capacity.most:
+        if max(self._capacity.taken, self._bodies) >= self._capacity.most:
             raise Full
         self._bodies += 1
         try:

@@ -1,7 +1,7 @@
 """vLLM's OpenAI server application on a running engine, at a port of its own. Imports vLLM.
 
 Written against vLLM 0.32: `build_app` makes the application with all its routes and error handlers, the serving objects
-behind the offered ones are made here with our renderer and parser. tests/test_openai_api.py fails where they move.
+behind the offered ones are made here with our renderer and parser. tests/test_openai_vllm.py fails where they move.
 """
 
 from __future__ import annotations
