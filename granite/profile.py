@@ -110,9 +110,16 @@ def cpu_environment(ranks: int = 1) -> dict[str, str]:
     }
 
 
+GPU_ENVIRONMENT = {
+    # FlashInfer's sampler compiles itself at start-up, for which a host without nvcc or ninja has no tools. vLLM does not
+    # use it for a request with a seed, and every request here has one.
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",
+}
+
+
 def set_environment(settings: Settings | None = None) -> None:
     """Before vLLM is imported. Without settings for one rank."""
     ranks = Parallel.asked(settings).ranks if settings else 1
-    environment = {"VLLM_NO_USAGE_STATS": "1", **({} if hardware.has_gpu() else cpu_environment(ranks))}
+    environment = {"VLLM_NO_USAGE_STATS": "1", **(GPU_ENVIRONMENT if hardware.has_gpu() else cpu_environment(ranks))}
     for name, value in environment.items():
         os.environ.setdefault(name, value)

@@ -52,13 +52,15 @@ def test_pips_settings_are_read(monkeypatch, tmp_path, config, variables, links)
     assert environment.pip_setting("find-links") == links
 
 
-def test_an_installer_that_fails_is_its_last_words(capsys):
+@pytest.mark.parametrize("explained", ["error: no such thing\\n  cause: nobody made it", "no such thing"])
+def test_a_failed_installation_names_the_first_cause(capsys, explained):
     """Its lines are shown, the list of packages is not."""
-    program = "print('Resolved 1 package'); print(' + six==1.17.0'); print('no such thing'); raise SystemExit(3)"
+    program = f"print('Resolved 1 package'); print(' + six==1.17.0'); print('{explained}'); raise SystemExit(3)"
     with pytest.raises(OperatorError) as caught:
         environment._run([sys.executable, "-c", program])
-    assert str(caught.value) == "Installing failed: no such thing"
-    assert capsys.readouterr().err == "  Resolved 1 package\n  no such thing\n"
+    first, *_ = explained.split("\\n")
+    assert str(caught.value) == f"Installing failed: {first}"
+    assert capsys.readouterr().err.startswith("  Resolved 1 package\n  " + first)
 
 
 def test_an_environment_that_was_left_half_made_starts_over(tmp_path):

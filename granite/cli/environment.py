@@ -16,8 +16,10 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
+import urllib.request
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +34,10 @@ UV = "uv==0.13.9"
 """Installs the lock in a fifth of pip's time. Pinned: its flags and its reading of a lock change between versions."""
 
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-"""PyPI has no CPU build of PyTorch; asked only where no local folder of wheels holds one."""
+"""PyPI has no CPU build of PyTorch. Used unless a local folder of wheels holds one."""
+
+INDEX_SECONDS = 5
+"""For PyTorch's index to answer before PyPI's build is taken instead."""
 
 _PIP_INSTALL = ["pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
 
@@ -105,12 +110,35 @@ def _uv(home: Path, lock: Path) -> None:
     folders = [] if hardware.has_gpu() else pip_setting("find-links")
     for folder in folders:
         command += ["--find-links", folder]
-    torch = re.search(r"^torch==\S+\+cpu", lock.read_text(), re.MULTILINE)
-    if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
+    indexes = [part for index in pip_setting("index-url")[-1:] for part in ("--default-index", index)]
+    torch = re.search(r"^(torch==\S+)\+cpu", lock.read_text(), re.MULTILINE)
+    if not torch or any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
+        _run([*command, *indexes, "-r", str(lock)])
+    elif _answers(PYTORCH_CPU_INDEX):
         _run([*command, "--default-index", PYTORCH_CPU_INDEX, torch.group()])
-    for index in pip_setting("index-url")[-1:]:
-        command += ["--default-index", index]
-    _run([*command, "-r", str(lock)])
+        _run([*command, *indexes, "-r", str(lock)])
+    else:
+        _say(f"PyTorch's own index does not answer: {torch[1]} comes from PyPI with CUDA, 6.1 GB in all instead of 3.5.")
+        _with_cuda_build([*command, *indexes], lock, torch[1])
+
+
+def _with_cuda_build(command: list[str], lock: Path, torch: str) -> None:
+    """Install the CPU lock with PyPI's build of `torch` in place of the CPU build. Both compute the same on a CPU."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as override:
+        override.write(torch)
+        override.flush()
+        _run([*command, "--override", override.name, "-r", str(lock)])
+    # The build needs its CUDA libraries to load, at the versions of the GPU lock.
+    with_dependencies = [part for part in command if part != "--no-deps"]
+    _run([*with_dependencies, "--constraint", str(ROOT / "requirements.txt"), torch])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=INDEX_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _uv_program() -> Path:
@@ -136,26 +164,40 @@ def pip_setting(name: str) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    """Run an installer. A terminal gets its live progress, a pipe its plain lines without the list of packages."""
+    """Run an installer. A terminal gets its live progress, a pipe its plain lines without the list of packages.
+
+    Raises OperatorError with the first cause that the installer names.
+    """
     if sys.stderr.isatty():
-        failed, last = subprocess.run(command, stdout=sys.stderr).returncode, ""
+        lines: list[str] = []
+        failed = subprocess.run(command, stdout=sys.stderr).returncode
     else:
-        last = ""
-        with (
-            _still_alive(),
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
-        ):
-            try:
-                for line in process.stdout or ():
-                    if line.strip() and not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
-                        last = line.strip()
-                        _say(f"  {last}")
-            except BaseException:
-                process.terminate()
-                raise
-        failed = process.returncode
+        lines, failed = _run_in_a_pipe(command)
     if failed:
-        raise OperatorError(f"Installing failed: {last or f'see above; {Path(command[0]).name} ended with {failed}'}")
+        cause = next((line for line in lines if ERROR.match(line)), lines[-1] if lines else "")
+        raise OperatorError(f"Installing failed: {cause or f'see above; {Path(command[0]).name} ended with {failed}'}")
+
+
+ERROR = re.compile(r"error: |ERROR: |× ")
+"""Begins an installer's first cause; the lines after it explain that one."""
+
+
+def _run_in_a_pipe(command: list[str]) -> tuple[list[str], int]:
+    """What the installer said, and its exit code."""
+    lines = []
+    with (
+        _still_alive(),
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                if line.strip() and not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
+                    lines.append(line.strip())
+                    _say(f"  {line.strip()}")
+        except BaseException:
+            process.terminate()
+            raise
+    return lines, process.returncode
 
 
 @contextmanager
