@@ -8,24 +8,28 @@ import cog
 import structlog
 from cog import BasePredictor, ConcatenateIterator, Input
 
-from granite import adapters, cancellation, logs, metrics, openai_api, profile, weights
-from granite.answer import Answer
-from granite.cog_server import CogServer
-from granite.lifecycle import Lifecycle
+from granite import openai_api
+from granite.engine import engine_args as profile
+from granite.engine.parallel import Parallel
+from granite.model import adapters, weights
 from granite.openai_api import listener
 from granite.output import output
-from granite.parallel import Parallel
-from granite.record import Record
-from granite.request import guide, lora
+from granite.output.answer import Answer
+from granite.request import lora
+from granite.request import structured_output as guide
 from granite.request.conversation import Conversation
 from granite.request.faults import Faults
 from granite.request.further_sampling import FurtherSampling
 from granite.request.inputs import Inputs
-from granite.request.prompt_format import PromptFormat
+from granite.request.prompt import PromptFormat
 from granite.request.sampling import Sampling
-from granite.running import Running
+from granite.serving import cancellation, logs, metrics
+from granite.serving.cog_server import CogServer
+from granite.serving.lifecycle import Lifecycle
+from granite.serving.record import Record
+from granite.serving.running import Running
+from granite.serving.stream import chunks
 from granite.settings import Settings
-from granite.stream import chunks
 
 CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 
@@ -48,7 +52,7 @@ class Predictor(BasePredictor):
         cancellation.install()
         profile.set_environment(settings)
         log.info("Importing vLLM")
-        from granite.engine import Engine
+        from granite.engine.engine import Engine
 
         self.engine = Engine.start(arguments, known)
         await self.engine.load_adapters()

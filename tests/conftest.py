@@ -69,7 +69,7 @@ def operated(lora_directory, collector):
 
     The weights exactly, in float32: beside rounding, an adapter's sum would not show. test_operator ends it.
     """
-    from granite import demo
+    from granite.model import demo
 
     arguments = {
         "enforce_eager": True,

@@ -118,7 +118,9 @@ def _uv(home: Path, lock: Path) -> None:
         _run([*command, "--default-index", PYTORCH_CPU_INDEX, torch.group()])
         _run([*command, *indexes, "-r", str(lock)])
     else:
-        _say(f"PyTorch's own index does not answer: {torch[1]} comes from PyPI with CUDA, 6.1 GB in all instead of 3.5.")
+        _say(
+            f"PyTorch's own index does not answer: {torch[1]} comes from PyPI with CUDA, 6.1 GB in all instead of 3.5."
+        )
         _with_cuda_build([*command, *indexes], lock, torch[1])
 
 

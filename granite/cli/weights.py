@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from granite import checkpoint
 from granite.errors import OperatorError
+from granite.model import checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 REPO = "ibm-granite/granite-3.3-8b-instruct"
@@ -75,7 +75,7 @@ def report(sentence: str) -> None:
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    from granite.demo import Form, fastest_form, write
+    from granite.model.demo import Form, fastest_form, write
 
     if arguments.form is None:
         choice = fastest_form()
@@ -88,7 +88,7 @@ def demo(arguments: argparse.Namespace) -> int:
 
 
 def download(arguments: argparse.Namespace) -> int:
-    from granite.cli.hub import fetch
+    from granite.model.download import fetch
 
     directory = arguments.to.absolute()
     fetch(arguments.repo, arguments.revision, directory, report)

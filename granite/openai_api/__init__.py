@@ -6,10 +6,10 @@ import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from granite.engine import Engine
+    from granite.engine.engine import Engine
     from granite.openai_api.server import OpenAIServer
     from granite.request.inputs import Inputs
-    from granite.request.prompt_format import PromptFormat
+    from granite.request.prompt import PromptFormat
     from granite.settings import Settings
 
 

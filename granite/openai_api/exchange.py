@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from granite import metrics
 from granite.errors import EngineDied, ServerStopped
 from granite.openai_api import refusal
 from granite.openai_api.asgi import App, Message, Receive, Scope, Send
+from granite.serving import metrics
 
 SEND_SECONDS = 60
 """For a client to take what was sent: one that reads nothing would keep its places for ever."""

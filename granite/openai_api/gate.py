@@ -10,14 +10,14 @@ import contextlib
 import hmac
 from collections.abc import Callable, Iterator
 
-from granite import metrics
 from granite.openai_api import body, refusal
 from granite.openai_api.asgi import App, Receive, Scope, Send
 from granite.openai_api.asked import Asked, current
 from granite.openai_api.body import Unsound
 from granite.openai_api.exchange import Exchange
 from granite.openai_api.places import Capacity, Full, Places
-from granite.running import Running
+from granite.serving import metrics
+from granite.serving.running import Running
 
 GENERATING = ("/v1/chat/completions", "/v1/completions", "/v1/responses")
 

@@ -15,7 +15,8 @@ from vllm.parser import Parser
 from vllm.tool_parsers import ToolParser
 
 from granite.openai_api import asked
-from granite.output import chat, output
+from granite.output import chat_completion as chat
+from granite.output import output
 from granite.output.parser import Parser as Reader
 
 

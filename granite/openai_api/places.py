@@ -5,7 +5,7 @@ vLLM's own limit (`max_num_queued_reqs`) counts the requests of both doors in on
 
 from __future__ import annotations
 
-from granite import metrics
+from granite.serving import metrics
 
 
 class Full(Exception):

@@ -15,17 +15,18 @@ from vllm.exceptions import QueueOverflowError, VLLMClientError
 from vllm.renderers.online_renderer import OnlineRenderer
 from vllm.sampling_params import StructuredOutputsParams
 
-from granite.engine import Engine
+from granite.engine.engine import Engine
 from granite.errors import RequestError
 from granite.openai_api import as_chat, asked
 from granite.openai_api.places import Full
 from granite.output import output
-from granite.request import control_tokens, fill_in_the_middle, guide
+from granite.request import control_tokens, fill_in_the_middle
+from granite.request import structured_output as guide
 from granite.request.conversation import Conversation
 from granite.request.faults import Faults
 from granite.request.further_sampling import FurtherSampling
 from granite.request.inputs import RAW_START, Inputs
-from granite.request.prompt_format import PromptFormat
+from granite.request.prompt import PromptFormat
 
 NOWHERE = (
     *("ec_transfer_params", "kv_transfer_params", "media_io_kwargs", "mm_processor_kwargs", "vllm_xargs"),

@@ -25,14 +25,14 @@ from vllm.entrypoints.openai.models.serving import OpenAIServingModels
 from vllm.entrypoints.openai.responses.serving import OpenAIServingResponses
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-from granite.engine import Engine
+from granite.engine.engine import Engine
 from granite.openai_api.gate import Gate
 from granite.openai_api.parser import GraniteParser
 from granite.openai_api.places import Capacity
 from granite.openai_api.renderer import GraniteRenderer
 from granite.request.inputs import Inputs
-from granite.request.prompt_format import PromptFormat
-from granite.running import Running
+from granite.request.prompt import PromptFormat
+from granite.serving.running import Running
 from granite.settings import Settings
 
 

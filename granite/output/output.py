@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from granite.answer import Answer, Delta
-from granite.output.chat import Completion, CompletionChunks
+from granite.output.answer import Answer, Delta
+from granite.output.chat_completion import Completion, CompletionChunks
 from granite.output.grounding import Grounding
 from granite.output.parser import Parser, Verbatim
 from granite.output.scrubbed import Scrubbed
 from granite.output.text import Text
-from granite.output.thoughts import Thoughts
+from granite.output.thinking import Thoughts
 from granite.output.tool_calls import ToolCalls
 from granite.request.conversation import Conversation
 from granite.request.inputs import Inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from granite.answer import Delta
+from granite.output.answer import Delta
 
 
 class Text:

@@ -12,11 +12,11 @@ import uuid
 from enum import Enum, auto
 from typing import Any
 
-from granite import json_text
 from granite.output.json_value import JsonValue
 from granite.output.parser import Piece
 from granite.output.tags import Tags
 from granite.output.trimmed import Trimmed
+from granite.request import json_text
 
 MARKER, OLD_MARKER = "<|tool_call|>", "<tool_call>"
 WHITE_SPACE = " \t\r\n"

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from granite import json_text
-from granite.request import control_tokens
+from granite.request import control_tokens, json_text
 from granite.request.faults import Faults, shown
 
 ROLES = ("system", "developer", "user", "assistant", "tool")

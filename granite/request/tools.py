@@ -9,8 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from granite import json_text
-from granite.request import control_tokens, key_order
+from granite.request import control_tokens, json_text, key_order
 from granite.request.faults import Faults, shown
 
 CHOICES = ("auto", "none", "required")
