@@ -1,7 +1,7 @@
-"""One tree of exceptions; every message is one or more whole sentences for the person at fault.
+"""One tree of exceptions; every message is a whole sentence for the person at fault.
 
 GraniteError
-├── RequestError: the caller's; the prediction fails, nothing was generated
+├── RequestError: the caller's; nothing was generated
 │   ├── InvalidInput
 │   └── PromptTooLong
 ├── OperatorError: the operator's; setup or a command fails within seconds
@@ -9,11 +9,19 @@ GraniteError
 │   ├── WeightsError
 │   └── AdapterError
 └── EngineError: nobody's; the engine could not finish a request
-    ├── EngineDied: the server is unhealthy from then on
+    ├── EngineDied
     └── ServerStopped
 
-A message holds names, numbers, bounds and the cure, never a prompt's text.
+A message holds names, numbers, bounds and the fix, never the text of a prompt.
 """
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+LONGEST_NAME = 40
+"""Characters up to which a text counts as a name, which a sentence may quote."""
 
 
 class GraniteError(Exception):
@@ -54,9 +62,21 @@ class EngineError(GraniteError):
 
 class EngineDied(EngineError):
     def __init__(self) -> None:
-        super().__init__("The engine died while it ran this request: send it again once the server is back.")
+        super().__init__("The engine died while it ran this request; send it again once the server is back.")
 
 
 class ServerStopped(EngineError):
     def __init__(self) -> None:
-        super().__init__("The server had to stop before the answer was complete: send the request again.")
+        super().__init__("The server stopped before the answer was complete; send the request again.")
+
+
+def quote(value: Any) -> str:
+    """A value as a sentence may quote it: a number or a name as it is, anything longer by its kind."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str) and value:
+        is_name = len(value) <= LONGEST_NAME and value.isprintable()
+        return value if is_name else f"a text of {len(value)} characters"
+    return json.dumps(value)

@@ -5,42 +5,55 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 
 
 def has_gpu() -> bool:
-    """Whether an NVIDIA GPU is here for CUDA to use, by what its driver puts on a machine (the second on WSL 2)."""
+    """Whether CUDA can use an NVIDIA GPU, judged by the files of its driver (the second on WSL 2)."""
     return any(Path(file).exists() for file in ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"))
 
 
-def gpus(devices: Path = Path("/dev")) -> int | None:
-    """How many NVIDIA GPUs a process here may use; None where that cannot be told (WSL 2, a part of a GPU)."""
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is not None and "MIG" not in named:
-        return len([name for name in named.split(",") if name.strip()])
-    nodes = [node for node in devices.glob("nvidia[0-9]*") if node.name.removeprefix("nvidia").isdecimal()]
-    return len(nodes) if nodes and named is None else None
+@dataclass(frozen=True)
+class Hardware:
+    gpu: bool
+    gpus: int | None
+    """None: unknown (WSL 2, or a slice of a GPU)."""
+    cores: tuple[int, ...]
+    """Numbers of the processor cores that this process may use."""
+    cpu_flags: frozenset[str]
+    """The first processor's feature flags as Linux names them; empty without /proc (macOS)."""
+    compiler: bool
+    """Whether PyTorch can compile for the CPU: it needs g++ and Python's headers."""
+
+    @classmethod
+    def detect(cls) -> Hardware:
+        return cls(
+            gpu=has_gpu(),
+            gpus=count_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev")),
+            cores=tuple(
+                sorted(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+            ),
+            cpu_flags=read_cpu_flags(Path("/proc/cpuinfo")),
+            compiler=shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists(),
+        )
+
+    @property
+    def bfloat16(self) -> bool:
+        """Whether the CPU has bfloat16 instructions: with them bfloat16 is faster than float32."""
+        return not self.cpu_flags.isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
-def cores() -> list[int]:
-    """The numbers of the processor cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+def count_gpus(visible: str | None, devices: Path) -> int | None:
+    """Count the GPUs in CUDA_VISIBLE_DEVICES, else the driver's device files; None if neither tells."""
+    if visible is not None:
+        return None if "MIG" in visible else sum(1 for name in visible.split(",") if name.strip())
+    return sum(1 for node in devices.glob("nvidia[0-9]*") if node.name.removeprefix("nvidia").isdecimal()) or None
 
 
-def cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> set[str]:
-    """The first processor's feature flags as Linux names them; empty where there is no /proc (macOS)."""
+def read_cpu_flags(cpuinfo: Path) -> frozenset[str]:
     try:
         lines = cpuinfo.read_text().splitlines()
     except OSError:
-        return set()
-    return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
-
-
-def bfloat16_flag(flags: set[str]) -> str | None:
-    """Which instructions for bfloat16 a CPU has: with them it computes faster in it than in float32."""
-    return next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), None)
-
-
-def has_compiler() -> bool:
-    """Whether PyTorch can compile a model for the CPU here: it wants g++ and Python's headers."""
-    return shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
+        return frozenset()
+    return next((frozenset(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), frozenset())

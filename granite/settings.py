@@ -1,4 +1,4 @@
-"""The environment, read in one place, typed; a value that means nothing is refused."""
+"""The environment variables, read in one place and typed; an invalid value is refused."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     cog_weights: Path | None = None
-    """A directory of model files; None: `weights/`, or the demo weights where there is no GPU."""
+    """A directory of model files; None: `weights/`, or the demo weights on a machine without a GPU."""
     cog_max_concurrency: int = Field(default=256, ge=1)
-    """How many predictions run at once, and so the engine's batch. Cog reads it too."""
+    """How many predictions run at once. Cog reads it too."""
     log_level: LogLevel = "debug"
     log_format: Literal["console", "json"] = "console"
     log_prompts: bool = True
     """False keeps prompts and answers out of every log line and error."""
     trust_chat_template: bool = False
-    """True takes a `chat_template` from a request."""
+    """True accepts a request's `chat_template`."""
     quantization: str | None = None
     """vLLM's name of a quantization, such as `fp8_per_channel`."""
     adapters: Path | None = None
-    """A directory whose subdirectories are LoRA adapters; None: the model alone, and no cost of LoRA's."""
+    """A directory with a subdirectory for each LoRA adapter; None: the model alone, without LoRA's cost."""
     shutdown_grace: float = Field(default=30, ge=0)
-    """Seconds that running requests have to finish after SIGTERM."""
+    """Seconds for running requests to finish after SIGTERM."""
     openai_port: int | None = Field(default=None, ge=1, le=65535)
-    """Where the OpenAI API is served; None: nowhere."""
+    """Port of the OpenAI API; None: it is off."""
     openai_host: str = "127.0.0.1"
     openai_api_key: SecretStr | None = None
-    """Wanted by every route of the OpenAI API but /health."""
+    """Required by every route of the OpenAI API except /health."""
     openai_max_concurrency: int | None = Field(default=None, ge=1)
-    """How many sequences the OpenAI API generates at once, beside Cog's predictions; None: as many as those."""
+    """Sequences that the OpenAI API generates at once, beside Cog's predictions; None: COG_MAX_CONCURRENCY."""
     engine_args: Annotated[dict[str, Any], NoDecode] = Field(default_factory=dict)
     """vLLM engine arguments, merged over the profile's."""
 
@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     @field_validator("openai_api_key", mode="before")
     @classmethod
     def _as_sent(cls, value: object) -> object:
-        """A secret that was made of a file ends in a line break, which no header can hold."""
+        """A secret read from a file ends in a line break, which no header can hold."""
         return value.strip() or None if isinstance(value, str) else value
 
     @field_validator("engine_args", mode="before")
@@ -69,15 +69,16 @@ class Settings(BaseSettings):
         return parsed
 
     @model_validator(mode="after")
-    def _no_open_door(self) -> Self:
+    def _needs_a_key(self) -> Self:
         if self.openai_port is not None and self.openai_api_key is None and not _is_loopback(self.openai_host):
             raise ValueError(
-                f"OPENAI_HOST={self.openai_host} would let anyone in: set OPENAI_API_KEY, or leave OPENAI_HOST at 127.0.0.1"
+                f"OPENAI_HOST={self.openai_host} opens the API to the network without a key: set OPENAI_API_KEY, or keep "
+                "OPENAI_HOST=127.0.0.1"
             )
         return self
 
     @property
-    def openai_places(self) -> int:
+    def openai_slots(self) -> int:
         """Sequences that the OpenAI API generates at once."""
         if self.openai_port is None:
             return 0
@@ -85,11 +86,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_environment(cls) -> Settings:
-        """Raises SettingsError with a sentence for each variable that means nothing."""
+        """Raises SettingsError with a sentence for the first invalid variable."""
         try:
             return cls()
         except ValidationError as error:
-            raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from None
+            raise SettingsError(_sentence(error.errors()[0])) from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -100,7 +101,5 @@ def _is_loopback(host: str) -> bool:
 
 
 def _sentence(fault: Any) -> str:
-    if not fault["loc"]:
-        return f"{fault['msg'].removeprefix('Value error, ')}."
-    name = str(fault["loc"][0]).upper()
-    return f"{name}={fault['input']} is refused: {fault['msg'].removeprefix('Value error, ')}."
+    reason = fault["msg"].removeprefix("Value error, ")
+    return f"{str(fault['loc'][0]).upper()}={fault['input']} is invalid: {reason}." if fault["loc"] else f"{reason}."

@@ -1,11 +1,9 @@
-"""LoRA adapters for the demo model, in PEFT's format, without PEFT: random numbers that change what it says."""
+"""LoRA adapters for the demo model, in PEFT's format, without PEFT: random numbers that change its answers."""
 
 import json
 
 import numpy as np
-import torch
 from safetensors.numpy import load_file, save_file
-from transformers import GraniteForCausalLM
 
 RANK, ALPHA = 8, 16
 MODULES = {
@@ -14,14 +12,14 @@ MODULES = {
     "mlp.gate_proj": (576, 1536),
     "mlp.down_proj": (1536, 576),
 }
-"""Each module's inputs and outputs: both kinds that vLLM packs together, and one that it does not."""
+"""Each module's inputs and outputs: both kinds that vLLM merges, and one that it does not."""
 
 SEEDS = {"haiku": 1, "legal": 2}
-"""Of the adapters that the tests' server has."""
+"""Of the adapters of the tests' server."""
 
 
 def write(directory, seed, *, size=0.04, layers=30, rank=RANK, modules=MODULES):
-    """An adapter drawn from a seed; `size`: of its numbers in B, none makes it change nothing."""
+    """Write an adapter drawn from a seed. `size`: of the numbers in B; 0 changes nothing."""
     draw = np.random.default_rng(seed)
     tensors = {}
     for layer in range(layers):
@@ -32,13 +30,22 @@ def write(directory, seed, *, size=0.04, layers=30, rank=RANK, modules=MODULES):
     directory.mkdir(parents=True)
     save_file(tensors, directory / "adapter_model.safetensors")
     names = [module.rpartition(".")[2] for module in modules]
-    config = {"peft_type": "LORA", "r": rank, "lora_alpha": ALPHA, "target_modules": names, "bias": "none"}
-    (directory / "adapter_config.json").write_text(json.dumps(config))
+    edit(directory, peft_type="LORA", r=rank, lora_alpha=ALPHA, target_modules=names, bias="none")
     return directory
 
 
+def edit(directory, **fields):
+    """Set fields of an adapter's configuration."""
+    file = directory / "adapter_config.json"
+    config = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps(config | fields))
+
+
 def merged(model_directory, adapter=None):
-    """transformers' own model, in float32, with W + (alpha / r)·B·A in W's place."""
+    """transformers' own model, in float32, with W + (alpha / r)·B·A in place of W."""
+    import torch  # takes seconds, and most tests only write adapters
+    from transformers import GraniteForCausalLM
+
     model = GraniteForCausalLM.from_pretrained(model_directory, dtype=torch.float32).eval()
     if adapter is None:
         return model

@@ -1,14 +1,16 @@
-"""What the tests share: the options, and one real Cog server with the real engine on the demo weights."""
+"""What the tests share: the options, and real Cog servers with the real engine on the demo weights."""
 
 import json
 import os
 
+import httpx
 import pytest
 
-from granite import hardware
 from granite.cli.server import Server, free_port
+from granite.hardware import has_gpu
 from granite.settings import Settings
 from tests.collector import Collector
+from tests.predictions import DEADLINE
 
 KEY = "a-key-of-the-tests"
 
@@ -21,34 +23,44 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
             item.add_marker(pytest.mark.skip(reason="slow: script/test --slow runs it"))
-        if "gpu" in item.keywords and not hardware.has_gpu():
+        if "gpu" in item.keywords and not has_gpu():
             item.add_marker(pytest.mark.skip(reason="there is no NVIDIA GPU on this machine"))
 
 
 for name in Settings.model_fields:
-    os.environ.pop(name.upper(), None)  # the tests state their own; the machine's would change what they see
+    os.environ.pop(name.upper(), None)  # the tests set their own; the machine's would change what they see
 
 
 @pytest.fixture(scope="session")
-def openai_port():
-    return free_port()
-
-
-@pytest.fixture(scope="session")
-def server(openai_port):
-    """A server with both doors, 32 places at each, and templates.
+def server():
+    """Both APIs with 32 slots each, and templates from requests.
 
     Eager: compiling takes longer than all tests. In float32: bfloat16's likeliest token can change with the batch.
     """
     settings = {
         "ENGINE_ARGS": json.dumps({"enforce_eager": True, "dtype": "float32"}),
         "TRUST_CHAT_TEMPLATE": "true",
-        "OPENAI_PORT": str(openai_port),
+        "OPENAI_PORT": str(free_port()),
         "OPENAI_API_KEY": KEY,
     }
     with Server(settings) as server:
         server.wait()
         yield server
+
+
+@pytest.fixture(scope="session")
+def cog(server):
+    """A client of the Cog API."""
+    with httpx.Client(base_url=server.url, timeout=DEADLINE) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def http(server):
+    """A client of the OpenAI API."""
+    url = f"http://127.0.0.1:{server.variables['OPENAI_PORT']}"
+    with httpx.Client(base_url=url, timeout=DEADLINE, headers={"Authorization": f"Bearer {KEY}"}) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -67,10 +79,8 @@ def lora_directory(tmp_path_factory):
 def operated(lora_directory, collector):
     """A server as an operator may set it: adapters, traces, JSON logs without prompts, the OpenAI API on loopback.
 
-    The weights exactly, in float32: beside rounding, an adapter's sum would not show. test_operator ends it.
+    In float32: beside rounding, an adapter's sum would not show. The last test of test_operator.py kills it.
     """
-    from granite.model import demo
-
     arguments = {
         "enforce_eager": True,
         "dtype": "float32",
@@ -79,7 +89,6 @@ def operated(lora_directory, collector):
     }
     settings = {
         "ADAPTERS": str(lora_directory),
-        "COG_WEIGHTS": str(demo.write(form=demo.Form.EXACT)),
         "ENGINE_ARGS": json.dumps(arguments),
         "LOG_FORMAT": "json",
         "LOG_PROMPTS": "false",

@@ -1,106 +1,125 @@
-"""The inputs of one request, as a person typed them, checked against the schema before a server is started.
+"""The inputs of one request as typed on a command line, checked against the schema before a server starts.
 
-Cog drops an unknown name without a word and answers a wrong value with a 422 in its own wording; a person waits for the
-model before either. Standard library only.
+Cog drops an unknown name in silence and answers a wrong value in its own words, both only once the model is loaded.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from granite.errors import GraniteError, quote
+
 Schema = Mapping[str, Any]
 
-TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int, float),
-    "number": (int, float),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
+TYPES: dict[str, tuple[str, Any]] = {
+    "string": ("a text", (str,)),
+    "integer": ("a whole number", (int, float)),
+    "number": ("a number", (int, float)),
+    "boolean": ("true or false", (bool,)),
+    "array": ("a list", (list,)),
+    "object": ("an object", (dict,)),
 }
+"""JSON's types: in words, and in Python."""
 
 
-class InputError(Exception):
-    """A sentence for the person who typed it."""
+class InputError(GraniteError):
+    pass
 
 
-def read(pairs: Iterable[str], document: str | None, properties: Mapping[str, Schema]) -> dict[str, Any]:
-    """The request's `input`. `pairs`: `name=value`, a name repeated for a list, `@file` for a file's text.
+def read(pairs: Iterable[str], document: str | None, schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    """Return the request's inputs. Raises InputError.
 
-    `document`: all inputs as one JSON object, `@file` or `@-` (stdin); pairs are laid over it. `properties`: those of the
-    schema's Input. Raises InputError.
+    `pairs`: `name=value`; a repeated name makes a list, `@file` takes a file's text. `document`: all inputs as one JSON
+    object, `@file` or `@-` (stdin); pairs override it. `schemas`: each input's JSON schema.
     """
     inputs = _document(document) if document is not None else {}
-    typed: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise InputError(f"-i {pair} has no value: write -i {name}=VALUE.")
-        typed.setdefault(name, []).append(_text(value))
-    for name in [*inputs, *typed]:
-        _refuse_unknown(name, properties)
-    inputs |= {name: _value(values, properties[name]) for name, values in typed.items()}
+            raise InputError(f"-i {pair} has no value; write -i {name}=VALUE.")
+        texts.setdefault(name, []).append(_text(value))
+    for name in [*inputs, *texts]:
+        if name not in schemas:
+            nearest = difflib.get_close_matches(name, schemas, n=1)
+            hint = f"did you mean `{nearest[0]}`?" if nearest else f"the inputs are {', '.join(schemas)}."
+            raise InputError(f"There is no input `{name}`; {hint}")
+    inputs |= {name: _parse(name, given, schemas[name]) for name, given in texts.items()}
     for name, value in inputs.items():
-        _check(name, value, properties[name])
+        _check(name, value, schemas[name])
     return inputs
 
 
 def _document(document: str) -> dict[str, Any]:
     source = document if document.startswith("@") else "--json"
-    try:
-        parsed = json.loads(_text(document))
-    except ValueError as error:
-        raise InputError(f"{source} is not JSON: {error}.") from None
+    parsed = _json(source, _text(document))
     if not isinstance(parsed, dict):
         raise InputError(f'{source} is not a JSON object such as {{"prompt": "Hello"}}.')
     return parsed
 
 
 def _text(value: str) -> str:
-    """A value, or what the file holds that `@file` names."""
-    if not value.startswith("@"):
-        return value
+    """A value, or the text of the file that `@file` names."""
     try:
-        return sys.stdin.read() if value == "@-" else Path(value[1:]).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"{value} cannot be read: {reason}.") from None
+        if value.startswith("@"):
+            value = sys.stdin.read() if value == "@-" else Path(value[1:]).expanduser().read_text(encoding="utf-8")
+        value.encode()
+    except UnicodeError:
+        raise InputError(f"{value if value.startswith('@') else 'The input'} is not UTF-8 text.") from None
+    except OSError as error:
+        raise InputError(f"{value} cannot be read: {error.strerror}.") from None
+    return value
 
 
-def _refuse_unknown(name: str, properties: Mapping[str, Schema]) -> None:
-    if name not in properties:
-        nearest = difflib.get_close_matches(name, properties, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"the inputs are {', '.join(properties)}."
-        raise InputError(f"There is no input {name}: {hint}")
+def _json(source: str, text: str) -> Any:
+    try:
+        parsed = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise InputError(f"{source} is not valid JSON: {error}.") from None
+    return parsed
 
 
-def _value(texts: list[str], schema: Schema) -> Any:
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"it has no number {text}")
+    return value
+
+
+def _parse(name: str, texts: list[str], schema: Schema) -> Any:
+    """The value of an input from its texts. A list is JSON, or one text for each item."""
+    if schema.get("type") == "array":
+        if len(texts) == 1 and texts[0].lstrip().startswith("["):
+            return _json(f"`{name}`", texts[0])
+        return [_parse(name, [text], schema["items"]) for text in texts]
     if len(texts) > 1:
-        return texts
-    text = texts[0]
+        raise InputError(f"`{name}` is given {len(texts)} times; give it once.")
     types = _types(schema)
-    if types == {"string"}:
-        return text
+    if types == {"string"} or ("string" in types and not texts[0].lstrip().startswith("{")):
+        return texts[0]
     try:
-        parsed = json.loads(text)
-    except ValueError:
-        return text
-    return parsed if any(_is(parsed, kind) for kind in types - {"string"}) or "string" not in types else text
+        return _json(f"`{name}`", texts[0])
+    except InputError:
+        if "object" in types:
+            raise
+        return texts[0]
 
 
 def _check(name: str, value: Any, schema: Schema) -> None:
-    types = _types(schema)
-    if not any(_is(value, kind) for kind in types):
-        wanted = " or ".join(sorted(types))
-        raise InputError(f"{name} must be of type {wanted}, got {type(value).__name__}.")
+    if not any(_fits(value, variant) for variant in schema.get("anyOf", [schema])):
+        words = " or ".join(TYPES[kind][0] for kind in sorted(_types(schema)))
+        items = {"string": " of texts", "object": " of objects"}.get(schema.get("items", {}).get("type"), "")
+        raise InputError(f"`{name}` must be {words}{items}, got {quote(value)}.")
     choices = schema.get("enum")
     if choices is not None and value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(map(str, choices))}, got {value}.")
+        raise InputError(f"`{name}` must be {' or '.join(choices)}, got {quote(value)}.")
     least, most = schema.get("minimum"), schema.get("maximum")
     if (least is not None and value < least) or (most is not None and value > most):
         bounds = f"from {least} to {most}" if most is not None else f"at least {least}"
@@ -108,9 +127,13 @@ def _check(name: str, value: Any, schema: Schema) -> None:
 
 
 def _types(schema: Schema) -> set[str]:
-    """The JSON types that an input takes; a choice, which the schema names by reference, takes strings."""
-    return {member.get("type", "string") for member in schema.get("anyOf", [schema])}
+    return {variant["type"] for variant in schema.get("anyOf", [schema])}
 
 
-def _is(value: Any, kind: str) -> bool:
-    return isinstance(value, TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")
+def _fits(value: Any, schema: Schema) -> bool:
+    kind = schema["type"]
+    if not isinstance(value, TYPES[kind][1]) or isinstance(value, bool) != (kind == "boolean"):
+        return False
+    if isinstance(value, list):
+        return all(_fits(item, schema["items"]) for item in value)
+    return kind != "integer" or isinstance(value, int) or float(value).is_integer()

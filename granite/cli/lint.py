@@ -1,11 +1,10 @@
-"""script/lint: formatting, lint and strict typing; changes nothing."""
+"""`script/lint`: check formatting, lint and types; change nothing."""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from granite.cli import environment
 
@@ -16,15 +15,11 @@ CHECKS = (
 )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    argparse.ArgumentParser(prog="script/lint", description=__doc__).parse_args(argv)
+def main() -> int:
+    argparse.ArgumentParser(prog="script/lint", description="Check formatting, lint and types.").parse_args()
     environment.enter(tests=True)
-    failed = [
-        name
-        for name, *arguments in CHECKS
-        if subprocess.run([sys.executable, "-m", name, *arguments], cwd=environment.ROOT).returncode
-    ]
-    return 1 if failed else 0
+    codes = [subprocess.run([sys.executable, "-m", *check], cwd=environment.ROOT).returncode for check in CHECKS]
+    return 1 if any(codes) else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""A real Cog server: how it is started, when it is ready, how every process of it ends."""
+"""A real Cog server as a child process: its environment, when it is ready, and how all its processes end."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -10,18 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from granite import cache, hardware
-from granite.cli import contract, environment
-from granite.cli.client import DIRECT
-from granite.cli.sentence import sentence
+from granite.cli import schema
+from granite.cli.environment import ROOT
 from granite.errors import OperatorError
+from granite.serving.health import NoHealth, health, without_prefix
+from granite.settings import Settings
 
 CPU_CONCURRENCY = 32
-"""Predictions at once where there is no GPU: more only share the same cores."""
+"""Predictions at once without a GPU: more would only share the same cores."""
 
 PHASES = (
     ("Reading SmolLM2", "Writing the demo weights"),
@@ -30,49 +31,28 @@ PHASES = (
     ("Starting to load model", "Loading the weights"),
     ("Warming up model", "Warming up"),
 )
-"""What the server's log holds when each phase begins, in their order."""
-
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What the server's log contains once each phase has begun, in order."""
 
 END_SECONDS = 20
-"""How long a server may take to end by itself, beyond SHUTDOWN_GRACE, before it is killed."""
+"""How long a server may take to end, beyond SHUTDOWN_GRACE, before it is killed."""
 
 
 def command(host: str) -> list[str]:
     return [sys.executable, "-m", "cog.server.http", "--host", host]
 
 
-def variables(port: int, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a server: this process's, below it what the image sets and a build would bake in."""
-    import yaml
-
-    from granite.settings import Settings
-
-    cog = yaml.safe_load((environment.ROOT / "cog.yaml").read_text())
+def variables(port: int, operator: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
+    """The environment of a server: what the image sets and a build bakes in, overridden by the operator's variables."""
+    cog = yaml.safe_load((ROOT / "cog.yaml").read_text())
     image = dict(pair.split("=", 1) for pair in cog["environment"])
     # Without it Cog runs one prediction at a time.
-    most = Settings.model_fields["cog_max_concurrency"].default if hardware.has_gpu() else CPU_CONCURRENCY
-    ours = {"COG_MAX_CONCURRENCY": str(most), "COG_PREDICT_TYPE_STUB": cog["predict"], "PORT": str(port)}
-    operator = {name: value for name, value in {**os.environ, **(extra or {})}.items() if value}
-    for directory in {"COG_WEIGHTS", "ADAPTERS"} & operator.keys():
+    concurrency = Settings.model_fields["cog_max_concurrency"].default if gpu else CPU_CONCURRENCY
+    build = {"COG_MAX_CONCURRENCY": str(concurrency), "COG_PREDICT_TYPE_STUB": cog["predict"]}
+    given = {name: value for name, value in operator.items() if value}
+    for directory in {"COG_WEIGHTS", "ADAPTERS"} & given.keys():
         # The server's working directory is the project, not the operator's.
-        operator[directory] = str(Path(operator[directory]).expanduser().absolute())
-    return {**image, **ours, **operator, "PORT": str(port)}
-
-
-def _grace(variables: Mapping[str, str]) -> float:
-    """Seconds that the server may let requests finish; where its setting means nothing, its setup says so."""
-    from granite.settings import Settings
-
-    try:
-        return float(variables["SHUTDOWN_GRACE"])
-    except (KeyError, ValueError):
-        return float(Settings.model_fields["shutdown_grace"].default)
-
-
-def prepare() -> None:
-    """Write the schema that a build would: without it Cog validates nothing and does not stream."""
-    contract.write(contract.ours())
+        given[directory] = str(Path(given[directory]).expanduser().absolute())
+    return {**image, **build, **given, "PORT": str(port)}
 
 
 def free_port() -> int:
@@ -82,28 +62,27 @@ def free_port() -> int:
 
 
 class Server:
-    """A Cog server on loopback, in a session of its own; leaving the context ends it and all its processes.
+    """A Cog server on loopback, in a session of its own. Leaving the context ends it with all its processes.
 
-    `url` is where it listens, `variables` its environment, `log` the file that takes what it prints: it may hold
-    prompts, so only its owner can read it, and it is kept only where the server failed.
+    `url`: its address. `variables`: its environment. `log`: the file with its output. The log may contain prompts, so only
+    its owner can read it, and it is kept only if the server failed.
     """
 
     def __init__(self, extra: Mapping[str, str] | None = None) -> None:
-        """`extra`: environment variables of its own."""
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = cache.directory() / "logs" / f"server-{port}.log"
-        self.variables = variables(port, extra)
+        """`extra`: environment variables for this server alone."""
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.log = cache.directory() / "logs" / f"server-{self._port}.log"
+        self.variables = variables(self._port, {**os.environ, **(extra or {})}, gpu=hardware.has_gpu())
         self._failed = False
-        self._grace = _grace(self.variables)
 
     def __enter__(self) -> Server:
-        prepare()
+        schema.write()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as log:
             self._process = subprocess.Popen(
                 command("127.0.0.1"),
-                cwd=environment.ROOT,
+                cwd=ROOT,
                 env=self.variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -112,7 +91,7 @@ class Server:
             )
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         if not self._failed:
             self.log.unlink(missing_ok=True)
@@ -122,71 +101,64 @@ class Server:
         return self._process.pid
 
     def health(self) -> dict[str, Any]:
-        """`/health-check`: its `status`, and `setup` with its logs. STARTING until it answers."""
+        """Cog's `/health-check`: `status`, and `setup` with its logs. STARTING until it answers."""
         try:
-            with DIRECT.open(f"{self.url}/health-check", timeout=10) as response:
-                health: dict[str, Any] = json.load(response)
-                return health
-        except (OSError, HTTPException, ValueError):
+            return health(self._port)
+        except NoHealth:
             return {"status": "STARTING"}
 
-    def wait(self, show: Callable[[str], None] = lambda doing: None) -> None:
-        """Return when it is READY; `show` is told what it does, about four times a second.
+    def wait(self, show: Callable[[str], None] = lambda phase: None) -> None:
+        """Return when the server is READY; call `show` with the current phase about four times a second.
 
-        Raises OperatorError with setup's own sentence where setup failed, and where the server ended.
+        Raises OperatorError if setup fails, with its sentence, or if the server ends.
         """
-        while (status := (health := self.health())["status"]) != "READY":
-            ended = self._process.poll()
-            self._failed = status != "STARTING" or ended is not None
+        while (status := (report := self.health())["status"]) != "READY":
+            code = self._process.poll()
+            self._failed = status != "STARTING" or code is not None
             if status == "SETUP_FAILED":
-                raise OperatorError(sentence(health["setup"]["logs"]))
+                raise OperatorError(without_prefix(report["setup"]["logs"]))
             if self._failed:
-                state = f"is {status}" if ended is None else f"ended with exit code {ended}"
-                raise OperatorError(f"The server {state} before it was ready: see {self.log}.")
-            show(self._doing())
+                state = f"is {status}" if code is None else f"ended with exit code {code}"
+                raise OperatorError(f"The server {state} before it was ready; see {self.log}.")
+            log = self.log.read_text(errors="replace")
+            show(next((phase for mark, phase in reversed(PHASES) if mark in log), "Starting the server"))
             time.sleep(0.25)
 
     def ended(self, seconds: float) -> int:
-        """Its exit code, once it has ended by itself. Raises subprocess.TimeoutExpired."""
+        """The exit code once the server has ended by itself. Raises subprocess.TimeoutExpired."""
         return self._process.wait(seconds)
 
     def stop(self) -> int:
-        """End it and every process that it started; its exit code. What does not end by itself is killed.
-
-        A second Ctrl-C does not come between.
-        """
-        handlers = {ending: signal.signal(ending, signal.SIG_IGN) for ending in ENDINGS}
+        """End the server and every process that it started, with SIGKILL if need be; return the exit code."""
+        # A second Ctrl-C would leave processes behind.
+        endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        handlers = {ending: signal.signal(ending, signal.SIG_IGN) for ending in endings}
         try:
             if self._process.poll() is None:
                 self._process.send_signal(signal.SIGTERM)
-            self._process.wait(self._grace + END_SECONDS)
+            self._process.wait(self._grace() + END_SECONDS)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            _end_session(self._process.pid)
+            self._kill_session()
             for ending, handler in handlers.items():
                 signal.signal(ending, handler)
         return self._process.wait()
 
-    def _doing(self) -> str:
-        log = self.log.read_text(errors="replace")
-        return next((doing for mark, doing in reversed(PHASES) if mark in log), "Starting the server")
+    def _grace(self) -> float:
+        """Seconds in which the server lets requests finish. With an invalid setting its setup fails."""
+        try:
+            return float(self.variables["SHUTDOWN_GRACE"])
+        except (KeyError, ValueError):
+            return float(Settings.model_fields["shutdown_grace"].default)
 
-
-def _end_session(session: int) -> None:
-    """Kill what is left of the server's session: a killed server leaves its worker and the engine behind."""
-    deadline = time.monotonic() + 5
-    while _alive(session) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    try:
-        os.killpg(session, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    def _kill_session(self) -> None:
+        """Kill what is left of the session: a killed server leaves its worker and the engine behind."""
+        deadline = time.monotonic() + 5
+        try:
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                time.sleep(0.05)
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return

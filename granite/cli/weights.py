@@ -1,16 +1,17 @@
-"""`script/weights demo | download | verify`: make, fetch or check a directory of model files.
+"""`script/weights demo | download | verify`: make, download or check a directory of model files.
 
 The last line on stdout is the directory, so that `COG_WEIGHTS=$(script/weights demo) script/serve` works. Progress and
-errors go to stderr. Exit 0: the directory is whole. Exit 1: it is not, and stderr says why, one sentence per fault.
+errors go to stderr. Exit 0: the directory holds a whole checkpoint. Exit 1: it does not, and stderr says why.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from granite.cli import environment
 from granite.errors import OperatorError
-from granite.model import checkpoint
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
 REPO = "ibm-granite/granite-3.3-8b-instruct"
@@ -18,18 +19,18 @@ REPO = "ibm-granite/granite-3.3-8b-instruct"
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
-    from granite.cli import environment
-
     environment.enter()
-    command: Callable[[argparse.Namespace], int] = arguments.command
+    command: Callable[[argparse.Namespace], Path] = arguments.command
     try:
-        return command(arguments)
+        directory = command(arguments)
     except OperatorError as error:
         report(str(error))
         return 1
     except KeyboardInterrupt:
-        report("Stopped; run the same command again to go on.")
+        report("Stopped; run the same command again to continue.")
         return 130
+    print(directory)
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,15 +46,14 @@ def parser() -> argparse.ArgumentParser:
         description="Make the demo weights: SmolLM2-135M-Instruct in Granite's architecture, prompt format and token ids. "
         "Needs neither a GPU nor a network, takes seconds, and does nothing if they are there.",
     )
-    one.add_argument("--form", choices=("exact", "int8"), help="default: what this CPU serves faster")
     one.add_argument("--to", type=Path, metavar="DIR", help="default: below $XDG_CACHE_HOME/granite-cog")
     one.set_defaults(command=demo)
 
     one = commands.add_parser(
         "download",
-        help="fetch Granite from Hugging Face",
-        description="Fetch a model from Hugging Face; run again, it fetches only what is missing. HF_TOKEN opens private "
-        "repositories, HF_ENDPOINT names another server.",
+        help="download Granite from Hugging Face",
+        description="Download a model from Hugging Face; a second run downloads only what is missing. Set HF_TOKEN for a "
+        "private repository, HF_ENDPOINT for another server.",
     )
     one.add_argument("--repo", default=REPO, metavar="OWNER/NAME", help="default: %(default)s")
     one.add_argument("--revision", default="main", metavar="REV", help="a commit, tag or branch; default: %(default)s")
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser(
         "verify",
         help="check that a directory holds a whole checkpoint",
-        description="Check that config.json, tokenizer.json and every shard are there and whole. Reads headers only.",
+        description="Check that config.json, tokenizer.json and every shard exist and are whole. Reads only headers.",
     )
     one.add_argument("directory", type=Path, nargs="?", metavar="DIR", default=WEIGHTS, help="default: weights/")
     one.set_defaults(command=verify)
@@ -74,37 +74,32 @@ def report(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def demo(arguments: argparse.Namespace) -> int:
-    from granite.model.demo import Form, fastest_form, write
-
-    if arguments.form is None:
-        choice = fastest_form()
-        form = choice.form
-        report(f"Form: {choice.reason}.")
-    else:
-        form = Form(arguments.form)
-    print(write(arguments.to, form, report))
-    return 0
+# These import what only the environment has.
 
 
-def download(arguments: argparse.Namespace) -> int:
-    from granite.model.download import fetch
+def demo(arguments: argparse.Namespace) -> Path:
+    from granite.model.demo import write
 
-    directory = arguments.to.absolute()
-    fetch(arguments.repo, arguments.revision, directory, report)
+    return write(report, arguments.to)
+
+
+def download(arguments: argparse.Namespace) -> Path:
+    from granite.model import checkpoint
+    from granite.model.download import download as fetch
+
+    directory: Path = arguments.to.absolute()
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    fetch(arguments.repo, arguments.revision, directory, endpoint, report)
     checkpoint.check(directory)
-    print(directory)
-    return 0
+    return directory
 
 
-def verify(arguments: argparse.Namespace) -> int:
-    directory = arguments.directory.absolute()
-    faults = list(checkpoint.faults(directory))
-    for fault in faults:
-        report(fault)
-    if not faults:
-        print(directory)
-    return 1 if faults else 0
+def verify(arguments: argparse.Namespace) -> Path:
+    from granite.model import checkpoint
+
+    directory: Path = arguments.directory.absolute()
+    checkpoint.check(directory)
+    return directory
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from granite import hardware
 from granite.errors import WeightsError
+from granite.hardware import Hardware
 from granite.model import checkpoint, demo
 from granite.settings import Settings
 
@@ -26,25 +26,23 @@ class Weights:
     directory: Path
     name: str = "granite-3.3-8b-instruct"
     notice: str = ""
-    """What an operator is told at every start."""
+    """Logged at every start."""
 
 
-def find(settings: Settings, report: Callable[[str], None] = lambda sentence: None) -> Weights:
-    """`COG_WEIGHTS`, else `weights/`, else, only without a GPU, the demo weights, written if need be.
+def find(settings: Settings, hardware: Hardware, report: Callable[[str], None], in_tree: Path = IN_TREE) -> Weights:
+    """`COG_WEIGHTS`, else `weights/`, else, only without a GPU, the demo weights, made on first use.
 
-    `report` gets a sentence for each step of writing them.
+    `report` gets a sentence for each step of making them.
 
     Raises WeightsError for a directory that is missing or damaged, and on a GPU without weights.
     """
     if settings.cog_weights is not None:
         directory = settings.cog_weights
-    elif (IN_TREE / "config.json").exists():
-        directory = IN_TREE
-    elif hardware.has_gpu():
-        raise WeightsError(f"No model in {IN_TREE}: fill it by script/weights download, or set COG_WEIGHTS.")
+    elif (in_tree / "config.json").exists():
+        directory = in_tree
+    elif hardware.gpu:
+        raise WeightsError(f"{in_tree} holds no model; run script/weights download, or set COG_WEIGHTS.")
     else:
-        directory = demo.write(report=report)
+        directory = demo.write(report)
     checkpoint.check(directory)
-    if demo.is_demo(directory):
-        return Weights(directory, "granite-demo", DEMO_NOTICE)
-    return Weights(directory)
+    return Weights(directory, "granite-demo", DEMO_NOTICE) if checkpoint.is_demo(directory) else Weights(directory)

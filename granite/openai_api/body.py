@@ -1,7 +1,6 @@
-"""The body of a request: read whole and found sound before it takes a place.
+"""A request's body, read whole and within limits.
 
-vLLM reads one of any size, waits for it without a limit, and hands on what its own message format cannot carry: a number
-beyond int64, half a surrogate pair or deep nesting ends in a request that is never taken back, or in the engine's death.
+Without them a body could occupy the event loop for everyone, or reach the engine with a number that its messages cannot carry.
 """
 
 from __future__ import annotations
@@ -12,80 +11,80 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from granite.openai_api.asgi import Receive
-from granite.request.faults import shown
+from starlette.exceptions import HTTPException
+from starlette.types import Receive
 
-MOST_BYTES = 8 * 2**20
-"""A prompt that fills 128K tokens has about half a megabyte; its escapes and the rest of a request have room beside it."""
+from granite.errors import quote
+from granite.request import shape
 
-SECONDS = 30
+MAX_BYTES = 8 * 2**20
+"""A prompt that fills 128K tokens is about half a megabyte; escapes and the rest of a request need room too."""
+
+MAX_SECONDS = 30
 """For all of it to arrive."""
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """Levels of lists and objects."""
 
-MOST_VALUES = 500_000
+MAX_VALUES = 500_000
 """A prompt of 128K token ids has that many; looking at each takes time from every other request."""
 
+SMALL = 2**16
+"""Bytes up to which parsing on the event loop is cheaper than a thread."""
 
-class Unsound(Exception):
-    """`status` and a sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
+TOO_DEEP = f"The request body is nested deeper than {MAX_DEPTH} levels; flatten it."
 
 
-async def read(receive: Receive) -> bytes | None:
-    """None where the client went away. Raises Unsound."""
+async def read(receive: Receive, seconds: float = MAX_SECONDS) -> dict[str, Any] | None:
+    """Return the JSON object that is sent; None if the client leaves. Raises HTTPException."""
     body = bytearray()
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             while (message := await receive())["type"] == "http.request":
                 body += message.get("body", b"")
-                if len(body) > MOST_BYTES:
-                    raise Unsound(413, f"The body has more than {MOST_BYTES} bytes: send less.")
+                if len(body) > MAX_BYTES:
+                    raise HTTPException(413, f"The request body is larger than {MAX_BYTES} bytes; send less.")
                 if not message.get("more_body", False):
-                    return bytes(body)
+                    break
+            else:
+                return None
     except TimeoutError:
-        raise Unsound(408, f"The body did not arrive within {SECONDS} seconds: send the request again.") from None
-    return None
+        raise HTTPException(408, f"The request body did not arrive within {seconds} seconds; send it again.") from None
+    return parse(body) if len(body) <= SMALL else await asyncio.to_thread(parse, body)
 
 
-def parsed(body: bytes) -> dict[str, Any]:
-    """The object that it is. Raises Unsound."""
+def parse(body: bytes | bytearray) -> dict[str, Any]:
+    """Raises HTTPException."""
     try:
-        value = json.loads(body)
-    except RecursionError:
-        raise Unsound(400, TOO_DEEP) from None
+        value = json.loads(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise HTTPException(400, "The request body is not UTF-8; encode it as UTF-8.") from None
     except json.JSONDecodeError as error:
-        raise Unsound(400, f"The body is not JSON: {error}.") from None
-    except ValueError:
-        raise Unsound(400, "The body holds a number of thousands of digits, which nothing here takes.") from None
+        raise HTTPException(400, f"The request body is not valid JSON: {error}.") from None
+    except ValueError:  # Python's limit on the digits of an integer
+        raise HTTPException(400, "The request body contains an integer that is too large.") from None
+    except RecursionError:
+        raise HTTPException(400, TOO_DEEP) from None
     if not isinstance(value, dict):
-        raise Unsound(400, f"The body must be a JSON object, got {shown(value)}.")
-    left = MOST_VALUES
+        raise HTTPException(400, f"The request body must be a JSON object, got {quote(value)}.")
+    left = MAX_VALUES
     for name, member in value.items():
-        left = _checked(name, [name, member], left)
+        left = _check_members(name, [name, member], left)
     return value
 
 
-TOO_DEEP = f"The body is nested deeper than {DEEPEST} levels: flatten it."
-TOO_MANY = f"The body holds more than {MOST_VALUES} values: send less."
-
-
-def _checked(name: str, members: Iterable[Any], left: int) -> int:
-    """How many more values there may be. `name`: of the field that the members are. A loop: recursion is kept out."""
+def _check_members(name: str, members: Iterable[Any], left: int) -> int:
+    """Check the values in the field `name` without recursion; return how many more values there may be."""
     levels = [iter(members)]
     while levels:
         for value in levels[-1]:
             left -= 1
             if left < 0:
-                raise Unsound(400, TOO_MANY)
+                raise HTTPException(400, f"The request body contains more than {MAX_VALUES} values; send fewer.")
             _check(name, value)
             if isinstance(value, dict | list):
-                if len(levels) > DEEPEST:
-                    raise Unsound(400, TOO_DEEP)
+                if len(levels) > MAX_DEPTH:
+                    raise HTTPException(400, TOO_DEEP)
                 levels.append(chain(value, value.values()) if isinstance(value, dict) else iter(value))
                 break
         else:
@@ -98,10 +97,10 @@ def _check(name: str, value: Any) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise Unsound(400, f"{_shown(name)} holds half a surrogate pair, which is no character.") from None
-    elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:
-        raise Unsound(400, f"{_shown(name)} holds a number that is not within 64 bits.")
+            raise _fault(name, "contains half of a surrogate pair; send whole characters.") from None
+    elif isinstance(value, int | float) and not -(2**63) <= value < 2**63:  # NaN too
+        raise _fault(name, "contains a number that does not fit 64 bits.")
 
 
-def _shown(name: str) -> str:
-    return shown(name.encode(errors="replace").decode())
+def _fault(name: str, what: str) -> HTTPException:
+    return HTTPException(400, f"{shape.code(name.encode(errors='replace').decode())} {what}")

@@ -1,102 +1,121 @@
-"""One request that vLLM answers, from its first byte to its last: it can be broken off, and it cannot be held open."""
+"""One response that is generated: it ends with the answer, with one sentence, or when its client leaves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
-from granite.errors import EngineDied, ServerStopped
-from granite.openai_api import refusal
-from granite.openai_api.asgi import App, Message, Receive, Scope, Send
-from granite.serving import metrics
+import msgspec
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-SEND_SECONDS = 60
-"""For a client to take what was sent: one that reads nothing would keep its places for ever."""
+from granite.errors import ServerStopped
+from granite.openai_api import failure
+from granite.serving.running import Running
 
-STOPPED = str(ServerStopped())
-DIED = str(EngineDied())
-FAILED = "The server could not answer this request: its log says why."
+STALL_SECONDS = 60
+"""A client that takes nothing for so long loses its slots: it would hold them for ever."""
+
+_fast = msgspec.json.Encoder()
 
 
-class Exchange:
-    """Passes a request to vLLM and its response on, with what vLLM leaves out."""
+def encode(value: dict[str, Any]) -> bytes:
+    """As JSON. msgspec takes 0.3 µs for a chunk where json takes 4."""
+    try:
+        return _fast.encode(value)
+    except UnicodeEncodeError:  # the model can write half of a surrogate pair into a call's name
+        return json.dumps(value).encode()
+
+
+class Exchange(Response):
+    """Runs `answer`, which sends through this object, in a task of its own, so that it can be canceled at any point."""
 
     def __init__(
-        self, app: App, scope: Scope, body: bytes, receive: Receive, send: Send, dead: Callable[[], bool]
+        self,
+        answer: Callable[[Exchange], Awaitable[None]],
+        slots: AbstractContextManager[None],
+        running: Running,
+        stall_seconds: float,
     ) -> None:
-        """`body`: of the request, read from `receive`. `dead`: whether the engine is."""
-        self._app = app
-        self._scope = scope
-        self._body: bytes | None = body
-        self._receive = receive
-        self._send = send
-        self._dead = dead
-        self._stopped = asyncio.Event()
-        self._started = self._ended = False
+        self._answer = answer
+        self._slots = slots
+        self._running = running
+        self._stall_seconds = stall_seconds
+        self._started = self._ended = self._abandoned = False
+        self._sending_since: float | None = None
 
-    async def run(self) -> None:
-        """Canceling it breaks the answer off. vLLM hears of that as of a dropped connection: so it aborts in order."""
-        answering = asyncio.ensure_future(self._app(self._scope, self._received, self._sent))
-        try:
-            await asyncio.shield(answering)
-        except asyncio.CancelledError:
-            self._stopped.set()
-            await self._break_off(503, DIED if self._dead() else STOPPED)
-            await answering
-        except Exception:
-            if not self._dead():
-                raise
-            await self._break_off(503, DIED)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises HTTPException if there are too few slots."""
+        self._scope, self._receive, self._send = scope, receive, send
+        with self._slots:
+            answering = asyncio.create_task(self._run())
+            self._running.add(answering)
+            leaving = asyncio.create_task(_disconnect(receive))
+            try:
+                while not (answering.done() or leaving.done() or self._stalled):
+                    await asyncio.wait(
+                        {answering, leaving},
+                        timeout=self._stall_seconds / 4,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+            finally:
+                self._abandoned = True
+                leaving.cancel()
+                answering.cancel()
+                await asyncio.wait({answering})
 
-    async def _received(self) -> Message:
-        """The body, then nothing until the client goes away or the answer is broken off."""
-        if self._body is not None:
-            body, self._body = self._body, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        arriving, stopping = asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._stopped.wait())
-        try:
-            await asyncio.wait({arriving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return arriving.result() if arriving.done() else {"type": "http.disconnect"}
-        finally:
-            arriving.cancel()
-            stopping.cancel()
+    async def whole(self, value: dict[str, Any]) -> None:
+        """Send a JSON object as the whole response."""
+        await self._respond(Response(encode(value), media_type="application/json"))
 
-    async def _sent(self, message: Message) -> None:
-        if self._ended:
-            return
-        if message["type"] == "http.response.start":
-            if message["status"] >= 500 and self._dead():
-                await self._break_off(503, DIED)
-                return
-            if message["status"] == 500:
-                # vLLM's words are of its own code there.
-                await self._break_off(500, FAILED)
-                return
+    async def events(self, data: bytes) -> None:
+        """Send the next events of a stream, the first of which starts the response."""
+        if not self._started:
             self._started = True
-            if message["status"] == 503:
-                metrics.TURNED_AWAY.labels(503).inc()
-                message["headers"] = [*message["headers"], refusal.RETRY]
-        elif message["type"] == "http.response.body":
-            self._ended = not message.get("more_body", False)
-            if message.get("body", b"").startswith(b'data: {"error"') and self._dead():
-                message["body"] = refusal.event(503, DIED)
-        await self._pass_on(message)
+            headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+            await self._pass({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._pass({"type": "http.response.body", "body": data, "more_body": True})
 
-    async def _break_off(self, status: int, sentence: str) -> None:
-        """End with an error: as the whole response, or as the last event of one that is on its way."""
-        if self._ended:
-            return
+    async def end(self, data: bytes = b"") -> None:
+        """Send the last events of a stream."""
         self._ended = True
-        if self._started:
-            end = refusal.event(status, sentence) + b"data: [DONE]\n\n"
-            await self._pass_on({"type": "http.response.body", "body": end})
-        else:
-            await refusal.answer(self._pass_on, status, sentence)
+        await self._pass({"type": "http.response.body", "body": data})
 
-    async def _pass_on(self, message: Message) -> None:
+    async def _run(self) -> None:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._send(message)
-        except TimeoutError:
-            self._ended = True
-            self._stopped.set()
+            await self._answer(self)
+        except asyncio.CancelledError:
+            if self._abandoned:
+                raise
+            await self._fail(self._running.reason or ServerStopped())
+        except Exception as error:
+            await self._fail(error)
+
+    async def _fail(self, error: Exception) -> None:
+        if self._started and not self._ended:
+            await self.end(failure.event(error))
+        elif not self._ended:
+            await self._respond(failure.response(error))
+
+    async def _respond(self, response: Response) -> None:
+        self._ended = True
+        await response(self._scope, self._receive, self._pass)
+
+    @property
+    def _stalled(self) -> bool:
+        return self._sending_since is not None and time.monotonic() - self._sending_since >= self._stall_seconds
+
+    async def _pass(self, message: Message) -> None:
+        # A timeout for each piece would cost 7 % of the throughput of 256 streams.
+        self._sending_since = time.monotonic()
+        await self._send(message)
+        self._sending_since = None
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

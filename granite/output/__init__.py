@@ -1,1 +1,1 @@
-"""An answer as its caller receives it: text as it is generated, or OpenAI's chat completion objects."""
+"""An answer as its caller receives it: text as it is generated, or OpenAI's completion objects."""

@@ -5,32 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from granite.output.logprobs import TokenLogprob
+
+FINISH_REASONS = {"stop": "stop", "length": "length", "repetition": "stop"}
+"""vLLM's finish reasons in OpenAI's words."""
 
 
 @dataclass(frozen=True)
 class Delta:
-    """What the engine produced since the last one: whole characters, and the tokens that they took."""
+    """What the engine produced since the last one: whole characters, and the number of tokens that they took.
+
+    `logprobs`: one per token, if requested. `prompt_logprobs`: one per token of the prompt, in the first delta only.
+    """
 
     text: str
     tokens: int
     finish_reason: str | None = None
-    logprobs: tuple[dict[str, Any], ...] = ()
-    """One for each token, in the form of a chat completion's `logprobs.content`, where they were asked for."""
+    logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    token_ids: tuple[int, ...] = ()
 
     @classmethod
     def joined(cls, deltas: Sequence[Delta]) -> Delta:
+        if len(deltas) == 1:
+            return deltas[0]
         return cls(
             text="".join(delta.text for delta in deltas),
             tokens=sum(delta.tokens for delta in deltas),
             finish_reason=deltas[-1].finish_reason,
             logprobs=tuple(token for delta in deltas for token in delta.logprobs),
+            prompt_logprobs=tuple(token for delta in deltas for token in delta.prompt_logprobs),
+            token_ids=tuple(token for delta in deltas for token in delta.token_ids),
         )
 
 
 @dataclass
 class Answer:
-    """Grows by deltas. Times are seconds since it was made, when the request came."""
+    """Grows by deltas. Times are seconds since it was created, when the request came."""
 
     prompt_tokens: int = 0
     began: float = field(default_factory=time.perf_counter)
@@ -57,7 +69,7 @@ class Answer:
         return time.perf_counter() - self.began
 
     def metrics(self) -> dict[str, int | float | str]:
-        """Cog's metrics of a prediction. `tokens_per_second` is that of decode: the first token's wait is left out."""
+        """The metrics of a prediction. `tokens_per_second` is the speed of decoding, without the first token's wait."""
         metrics: dict[str, int | float | str] = {
             "input_token_count": self.prompt_tokens,
             "output_token_count": self.tokens,
@@ -71,3 +83,8 @@ class Answer:
         if self.finish_reason is not None:
             metrics["finish_reason"] = self.finish_reason
         return metrics
+
+
+def usage(prompt: int, answer: int) -> dict[str, int]:
+    """The `usage` of OpenAI's objects, from numbers of tokens."""
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}

@@ -1,149 +1,112 @@
-"""The answer to a chat, as OpenAI's objects: one `chat.completion`, or a `chat.completion.chunk` for each piece.
+"""The answer to a chat as OpenAI's objects: one `chat.completion`, or a `chat.completion.chunk` for each new text.
 
 Format: https://platform.openai.com/docs/api-reference/chat/object and …/chat-streaming, with `reasoning_content` (and
-`reasoning`, vLLM's name of the same), `citations` and `hallucinations` beside OpenAI's fields.
+`reasoning`), `citations` and `hallucinations` beside OpenAI's fields.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from granite.output.answer import Answer, Delta
-from granite.output.parser import Parser, Piece
+from granite.output.answer import FINISH_REASONS, Answer, Delta, usage
+from granite.output.grounding import Grounding
+from granite.output.logprobs import TokenLogprob
+from granite.output.message import MessageDelta, Parser, Verbatim, message
+from granite.output.stream_text import Scrubbed
+from granite.output.thinking import Thinking
+from granite.output.tool_calls import ToolCalls
+from granite.request.conversation import Conversation
+from granite.request.request import Request
 
-FINISH_REASONS = {"stop": "stop", "length": "length", "repetition": "stop"}
-"""vLLM's reasons in OpenAI's words."""
+END_OF_TEXT = "<|end_of_text|>"
 
 
-class Chat:
-    """What both forms share."""
+class ChatCompletion:
+    """One choice for each answer; each answer is complete when `end` is called for it."""
 
-    def __init__(self, parser: Parser, answer: Answer, model: str, request_id: str) -> None:
-        """`answer`: of this request, complete when `end` is called."""
-        self._parser = parser
-        self._answer = answer
+    def __init__(self, request: Request, answers: Sequence[Answer], model: str, request_id: str) -> None:
+        self._choices = [_Choice(index, parser(request.conversation), answer) for index, answer in enumerate(answers)]
         self._head = {"id": f"chatcmpl-{request_id}", "created": int(time.time()), "model": model}
-        self._called = False
 
-    def _parsed(self, delta: Delta) -> Piece:
-        return self._seen(self._parser.add(delta.text))
+    def add(self, index: int, delta: Delta) -> list[dict[str, Any]]:
+        """The chunks to stream now."""
+        return self._chunks(self._choices[index].add(delta))
 
-    def _rest(self) -> Piece:
-        return self._seen(self._parser.end())
+    def end(self, index: int) -> list[dict[str, Any]]:
+        """The last chunks of one choice."""
+        return self._chunks(self._choices[index].end())
 
-    def _seen(self, piece: Piece) -> Piece:
-        self._called = self._called or bool(piece.tool_calls)
-        return piece
+    def usage_chunk(self) -> dict[str, Any]:
+        return {"object": "chat.completion.chunk", **self._head, "choices": [], "usage": self._usage}
 
-    def _object(self, kind: str, choices: list[dict[str, Any]], **more: Any) -> str:
-        return json.dumps({"object": kind, **self._head, "choices": choices, **more}, ensure_ascii=False)
+    def whole(self) -> dict[str, Any]:
+        choices = [choice.whole() for choice in self._choices]
+        return {"object": "chat.completion", **self._head, "choices": choices, "usage": self._usage}
 
-    @property
-    def _finish_reason(self) -> str:
-        reason = FINISH_REASONS[self._answer.finish_reason or "stop"]
-        # A call that max_tokens cut is no call to make.
-        return "tool_calls" if self._called and reason == "stop" else reason
+    def _chunks(self, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"object": "chat.completion.chunk", **self._head, "choices": [choice]} for choice in choices]
 
     @property
     def _usage(self) -> dict[str, int]:
-        read, written = self._answer.prompt_tokens, self._answer.tokens
-        return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+        """The prompt is the same for all choices."""
+        answers = [choice.answer for choice in self._choices]
+        return usage(answers[0].prompt_tokens, sum(answer.tokens for answer in answers))
 
 
-class Completion(Chat):
-    """One object, when the answer has ended."""
+class _Choice:
+    def __init__(self, index: int, parser: Parser, answer: Answer) -> None:
+        self.answer = answer
+        self._index = index
+        self._parser = parser
+        self._deltas: list[MessageDelta] = []
+        self._logprobs: list[TokenLogprob] = []
+        self._streamed = 0
+        """How many of the log probabilities are in a chunk."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._pieces: list[Piece] = []
-        self._logprobs: list[dict[str, Any]] = []
-
-    def add(self, delta: Delta) -> Iterator[str]:
-        self._pieces.append(self._parsed(delta))
+    def add(self, delta: Delta) -> list[dict[str, Any]]:
         self._logprobs += delta.logprobs
-        yield from ()
+        if delta.finish_reason == "stop" and delta.logprobs and delta.logprobs[-1]["token"] == END_OF_TEXT:
+            # It ends the answer, but is no part of it.
+            self._logprobs.pop()
+        return self._chunk(self._parser.add(delta.text))
 
-    def end(self) -> Iterator[str]:
-        self._pieces.append(self._rest())
-        choice: dict[str, Any] = {
-            "index": 0,
-            "message": {"role": "assistant", **message(self._pieces)},
+    def end(self) -> list[dict[str, Any]]:
+        return [*self._chunk(self._parser.end()), self._delta({}, self._finish_reason)]
+
+    def whole(self) -> dict[str, Any]:
+        return {
+            "index": self._index,
+            "message": message(self._deltas),
             "finish_reason": self._finish_reason,
+            "logprobs": {"content": self._logprobs} if self._logprobs else None,
         }
-        choice["logprobs"] = _logprobs(self._logprobs)
-        yield self._object("chat.completion", [choice], usage=self._usage)
 
+    def _chunk(self, delta: MessageDelta) -> list[dict[str, Any]]:
+        first: dict[str, Any] = {} if self._deltas else {"role": "assistant", "content": ""}
+        self._deltas.append(delta)
+        changed = first | delta.chunk()
+        return [self._delta(changed, None)] if changed else []
 
-class CompletionChunks(Chat):
-    """An object and a newline for each piece, then one with the finish reason, then one with the usage."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._begun = False
-        self._logprobs: list[dict[str, Any]] = []
-
-    def add(self, delta: Delta) -> Iterator[str]:
-        self._logprobs += delta.logprobs
-        yield from self._chunk(self._parsed(delta))
-
-    def end(self) -> Iterator[str]:
-        yield from self._chunk(self._rest())
-        yield self._delta({}, self._finish_reason)
-        yield self._object("chat.completion.chunk", [], usage=self._usage) + "\n"
-
-    def _chunk(self, piece: Piece) -> Iterator[str]:
-        first: dict[str, Any] = {} if self._begun else {"role": "assistant", "content": ""}
-        self._begun = True
-        if changed := first | added(piece):
-            yield self._delta(changed, None)
-
-    def _delta(self, delta: dict[str, Any], finish_reason: str | None) -> str:
+    def _delta(self, delta: dict[str, Any], finish_reason: str | None) -> dict[str, Any]:
         """Log probabilities go with the next chunk: the text of their tokens may have been held back."""
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": _logprobs(self._logprobs)}
-        self._logprobs = []
-        return self._object("chat.completion.chunk", [choice]) + "\n"
+        new, self._streamed = self._logprobs[self._streamed :], len(self._logprobs)
+        logprobs = {"content": new} if new else None
+        return {"index": self._index, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
+
+    @property
+    def _finish_reason(self) -> str:
+        reason = FINISH_REASONS[self.answer.finish_reason or "stop"]
+        # A call that max_tokens cut is not one to make.
+        return "tool_calls" if reason == "stop" and any(delta.tool_calls for delta in self._deltas) else reason
 
 
-def message(pieces: Sequence[Piece]) -> dict[str, Any]:
-    """The whole message: `content`, which is None where there are only calls, and what else there is."""
-    calls: dict[int, dict[str, Any]] = {}
-    for part in (call for piece in pieces for call in piece.tool_calls):
-        call = calls.setdefault(
-            part["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-        )
-        call["id"] = part.get("id", call["id"])
-        for key, text in part.get("function", {}).items():
-            call["function"][key] += text
-    content = "".join(piece.content for piece in pieces)
-    reasoning = "".join(piece.reasoning for piece in pieces)
-    whole: dict[str, Any] = {"content": content if content.strip() or not calls else None}
-    if reasoning:
-        whole |= _reasoning(reasoning)
-    if calls:
-        whole["tool_calls"] = list(calls.values())
-    for piece in pieces:
-        whole |= piece.lists
-    return whole
-
-
-def added(piece: Piece) -> dict[str, Any]:
-    """What a piece adds to the message; empty where that is nothing yet."""
-    delta: dict[str, Any] = {}
-    if piece.content:
-        delta["content"] = piece.content
-    if piece.reasoning:
-        delta |= _reasoning(piece.reasoning)
-    if piece.tool_calls:
-        delta["tool_calls"] = list(piece.tool_calls)
-    return delta | piece.lists
-
-
-def _reasoning(text: str) -> dict[str, str]:
-    return {"reasoning_content": text, "reasoning": text}
-
-
-def _logprobs(tokens: list[dict[str, Any]]) -> dict[str, Any] | None:
-    return {"content": tokens} if tokens else None
+def parser(conversation: Conversation) -> Parser:
+    """The parser of the answer to a conversation."""
+    if conversation.controls.thinking:
+        return Thinking()
+    calls = ToolCalls() if conversation.tools.callable else Verbatim()
+    if conversation.controls.grounded:
+        return Grounding(calls, conversation.documents)
+    return Scrubbed(calls) if conversation.tools.callable else calls

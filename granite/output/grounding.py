@@ -1,178 +1,164 @@
-"""Citations and hallucinations: what Granite 3.3 writes of its sources in and behind an answer, as objects.
+"""Citations and hallucinations: what Granite 3.3 writes about its sources in and after an answer, as objects.
 
-The model marks a cited sentence with `<|start_of_cite|>{"document_id": "1"}<|end_of_cite|>`, and lists behind the answer,
-each after a line of its own, the cited passages (`1: "…"`) and the risk of each sentence (`1. Risk low: …`).
-granite-common's parser of Granite 3.3 makes the objects of the whole text; what is streamed is the answer alone.
+The model marks a cited sentence with `<|start_of_cite|>{"document_id": "1"}<|end_of_cite|>`. After the answer it lists,
+each under a line of its own, the cited passages in the order of the marks (`1: "…"`, with the document's id) and the risk
+that a sentence is unsupported (`1. Risk low: …`). The objects have the fields that IBM's granite-common gives them.
 """
 
 from __future__ import annotations
 
-import itertools
-import logging
 import re
+from bisect import bisect_left
 from dataclasses import replace
 from typing import Any
 
-from granite_common.granite3 import granite33
-from granite_common.granite3.granite33.constants import CITATIONS_START, CITE_END, CITE_START, HALLUCINATIONS_START
-
 from granite.output import sentences
-from granite.output.parser import Parser, Piece
-from granite.output.scrubbed import without_cut_token
-from granite.output.tags import Tags
-from granite.output.trimmed import Trimmed
+from granite.output.message import MessageDelta, Parser
+from granite.output.stream_text import Tags, Trimmed, without_cut_token
 from granite.request.control_tokens import CONTROL_TOKENS
 
-MARK = re.compile(r'(\s*\{"document_id": ")([^"]*)("\}\s*)')
-"""What stands between the tokens of a citation."""
+CITE, END_CITE = "<|start_of_cite|>", "<|end_of_cite|>"
+LISTS = {'{"id": "citation"}': "citations", '{"id": "hallucination"}': "hallucinations"}
+"""The line above each list, and the message's field for it."""
 
-ENTRY_ID = re.compile(r"^(\s*)([^\n:]+)(:)", re.MULTILINE)
-"""What a line of the list of cited passages begins with."""
+MARK = re.compile(r'\s*\{"document_id": "[^"]*"\}\s*')
+"""The text between the tokens of a citation."""
 
-CITE = re.compile(re.escape(CITE_START) + MARK.pattern + re.escape(CITE_END))
-
-ENTRY = re.compile(r"\d+:.+")
-"""A line of the list of cited passages."""
-
-for _name in ("granite_common.granite3.output", "granite_common.granite3.granite33.output"):
-    # They print the model's words to stdout, whatever LOG_PROMPTS says.
-    logging.getLogger(_name).disabled = True
+MARKS = re.compile(re.escape(CITE) + MARK.pattern + re.escape(END_CITE))
+TOKENS = re.compile("|".join(map(re.escape, CONTROL_TOKENS)))
+NUMBERED = re.compile(r"(?<!\d)(\d++):(.+)")
+RISK = re.compile(r"(?<!\d)(\d++)\.\s*+Risk (low|high|unanswerable):")
 
 
 class Grounding:
-    def __init__(self, inner: Parser, documents: list[dict[str, str]], controls: dict[str, Any]) -> None:
-        """`inner`: parses the text first. `documents`, `controls`: the request's."""
+    def __init__(self, inner: Parser, documents: list[dict[str, str]]) -> None:
+        """`inner`: parses the text first. `documents`: the request's, each with `doc_id` and `text`."""
         self._inner = inner
         self._documents = documents
-        self._controls = controls
-        self._tags = Tags((*CONTROL_TOKENS, CITATIONS_START, HALLUCINATIONS_START))
-        self._written = ""
+        self._tags = Tags((*CONTROL_TOKENS, *LISTS))
         self._trimmed = Trimmed()
-        self._mark: str | None = None
-        """What a citation's tokens hold so far; None outside of them."""
-        self._lists: list[str] = []
-        """What stands behind the answer, a text for each list; empty before its end."""
-        self._answer = ""
+        self._answer: list[str] = []
+        self._length = 0
         self._marks: list[int] = []
-        """Where in the answer each citation stood."""
+        """Where in the answer each citation was."""
+        self._mark: list[str] | None = None
+        """The text between the tokens of a citation, so far; None outside of them."""
+        self._lists: list[list[str]] = []
+        """The pieces of each list, its first line included; none before the answer's end."""
 
-    def add(self, text: str) -> Piece:
-        return self._piece(self._inner.add(text))
+    def add(self, text: str) -> MessageDelta:
+        return self._delta(self._inner.add(text))
 
-    def end(self) -> Piece:
-        """The lists. One of which nothing can be made stays content, so that it is not lost."""
-        piece = self._piece(self._inner.end())
-        content = piece.content + self._text(without_cut_token(self._tags.rest()))
+    def end(self) -> MessageDelta:
+        """The lists. Those of a kind in which nothing can be read stay content, so that they are not lost."""
+        delta = self._delta(self._inner.end())
+        content = delta.content + self._read(without_cut_token(self._tags.rest()))
         if self._mark is not None:
-            content += self._shown(self._mark)
-        lists = _read(self._written, self._documents, self._controls) if self._lists else {}
-        for citation, mark in itertools.zip_longest(lists.get("citations", []), self._marks):
-            if citation is not None:
-                citation |= _cited(self._answer, mark)
-        for begin, name in ((CITATIONS_START, "citations"), (HALLUCINATIONS_START, "hallucinations")):
-            if name not in lists:
-                content += "".join(self._shown(text) for text in self._lists if text.startswith(begin))
-        return replace(piece, content=content, lists=lists)
+            content += self._show("".join(self._mark))
+        lists: dict[str, list[dict[str, Any]]] = {}
+        written = [(LISTS[pieces[0]], "".join(pieces)) for pieces in self._lists]
+        answer = "".join(self._answer)
+        for name, text in written:
+            clean = TOKENS.sub("", MARKS.sub("", text))
+            # The model may repeat a list: the last one that can be read is taken.
+            if entries := self._citations(clean, answer) if name == "citations" else _hallucinations(clean, answer):
+                lists[name] = entries
+        content += "".join(self._show(TOKENS.sub("", text)) for name, text in written if name not in lists)
+        return replace(delta, content=content, lists={name: lists[name] for name in LISTS.values() if name in lists})
 
-    def _piece(self, piece: Piece) -> Piece:
-        self._written += piece.content
-        return replace(piece, content="".join(map(self._text, self._tags.split(piece.content))))
+    def _delta(self, delta: MessageDelta) -> MessageDelta:
+        return replace(delta, content="".join(map(self._read, self._tags.split(delta.content))))
 
-    def _text(self, part: str) -> str:
-        """The part's share of the answer."""
-        if part in (CITATIONS_START, HALLUCINATIONS_START):
-            self._lists.append(part)
-            return ""
-        if self._lists:
-            self._lists[-1] += "" if part in CONTROL_TOKENS else part
-            return ""
-        if part == CITE_START:
-            before, self._mark = self._mark or "", ""
-            return self._shown(before)
-        if self._mark is not None:
-            if part != CITE_END:
-                self._mark += part
-                return ""
-            # A citation that holds an answer's words, as the system text's example does, leaves them in.
-            mark, self._mark = self._mark, None
+    def _read(self, part: str) -> str:
+        """What a text or a tag adds to the answer."""
+        if part in LISTS:
+            self._lists.append([part])
+        elif self._lists:
+            self._lists[-1].append(part)
+        elif part == CITE:
+            before, self._mark = self._mark or [], []
+            return self._show("".join(before))
+        elif part == END_CITE and self._mark is not None:
+            mark, self._mark = "".join(self._mark), None
+            # The example in Granite's system prompt has the answer's own words between the tokens: they stay.
             if not MARK.fullmatch(mark):
-                return self._shown(mark)
-            self._marks.append(len(self._answer))
-            return ""
-        return "" if part in CONTROL_TOKENS else self._shown(part)
+                return self._show(mark)
+            self._marks.append(self._length)
+        elif part not in CONTROL_TOKENS and self._mark is not None:
+            self._mark.append(part)
+        elif part not in CONTROL_TOKENS:
+            return self._show(part)
+        return ""
 
-    def _shown(self, text: str) -> str:
-        """The text, without white space at the ends of the whole."""
+    def _show(self, text: str) -> str:
+        """The text, without white space at the ends of the answer."""
         shown = self._trimmed.add(text)
-        self._answer += shown
+        self._answer.append(shown)
+        self._length += len(shown)
         return shown
 
-
-def _read(text: str, documents: list[dict[str, str]], controls: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """`citations` and `hallucinations`, those that the model wrote and granite-common understands."""
-    ids = [document["doc_id"] for document in documents]
-    # granite-common knows ids of digits alone.
-    numbers = {each: each if all(map(str.isdigit, ids)) else str(number) for number, each in enumerate(ids, 1)}
-    request = {
-        "messages": [{"role": "user", "content": ""}],
-        "extra_body": {
-            "documents": [{**document, "doc_id": numbers[document["doc_id"]]} for document in documents],
-            "chat_template_kwargs": {"controls": controls},
-        },
-    }
-    try:
-        sentences.install()
-        message: Any = granite33.Granite33OutputProcessor().transform(
-            _listed_marks(_numbered(text, numbers)), granite33.Granite33ChatCompletion.model_validate(request)
-        )
-    except Exception:  # it takes the model's format for granted
-        return {}
-    lists: dict[str, list[dict[str, Any]]] = {}
-    if message.citations:
-        names = {number: doc_id for doc_id, number in numbers.items()}
-        citations = [citation.model_dump() for citation in message.citations]
-        lists["citations"] = [
-            _mended({**citation, "doc_id": names.get(citation["doc_id"], citation["doc_id"])}, documents)
-            for citation in citations
-        ]
-    if message.hallucinations:
-        lists["hallucinations"] = [each.model_dump(exclude_none=True) for each in message.hallucinations]
-    return lists
-
-
-def _numbered(text: str, numbers: dict[str, str]) -> str:
-    """The text with each document's number in place of its id, in the marks and in the list of passages."""
-    answer, begin, lists = text.partition(CITATIONS_START)
-    passages, rest_begin, rest = lists.partition(HALLUCINATIONS_START)
-
-    def number(found: re.Match[str]) -> str:
-        return f"{found[1]}{numbers.get(found[2], found[2])}{found[3]}"
-
-    answer = MARK.sub(number, answer)
-    passages = ENTRY_ID.sub(number, passages)
-    return answer + begin + passages + rest_begin + rest
+    def _citations(self, text: str, answer: str) -> list[dict[str, Any]]:
+        ids = [document["doc_id"] for document in self._documents]
+        # The model may number documents whose ids are names.
+        numbers = {} if all(map(str.isdigit, ids)) else {str(number): each for number, each in enumerate(ids, 1)}
+        known = numbers | {each: each for each in ids}
+        entries = [entry for line in text.rstrip().splitlines()[1:] if (entry := _entry(line, known))]
+        spans = [(0, 0), *sentences.spans(answer)]
+        # A mark belongs to the sentence that contains it or ends at it.
+        cited = [spans[max(bisect_left(spans, (mark, 0)) - 1, 0)] for mark in self._marks]
+        citations = []
+        for index, (doc_id, passage) in enumerate(entries):
+            texts = [document["text"] for document in self._documents if document["doc_id"] == doc_id]
+            context_begin, context_end = next(
+                (span for each in texts if (span := _find(passage, each)) != (0, 0)), (0, 0)
+            )
+            begin, end = cited[index] if index < len(cited) else (0, 0)
+            citations.append(
+                {
+                    # granite-common numbers only what the answer marks.
+                    "citation_id": str(index) if index < len(cited) else "0",
+                    "doc_id": doc_id,
+                    "context_text": passage,
+                    "context_begin": context_begin,
+                    "context_end": context_end,
+                    "response_text": answer[begin:end],
+                    "response_begin": begin,
+                    "response_end": end,
+                }
+            )
+        return citations
 
 
-def _listed_marks(text: str) -> str:
-    """The text without the marks that have no entry in the list: granite-common refuses all for one of them."""
-    listed = len(ENTRY.findall(text.partition(CITATIONS_START)[2].partition(HALLUCINATIONS_START)[0]))
-    marks = itertools.count()
-    return str(CITE.sub(lambda found: found[0] if next(marks) < listed else "", text))
+def _entry(line: str, known: dict[str, str]) -> tuple[str, str] | None:
+    """The document and the text of a cited passage. An id may contain colons: the longest known one is taken."""
+    line = line.lstrip()
+    longest = max(map(len, known), default=0)
+    for colon in reversed([match.start() for match in re.finditer(":", line[: longest + 2])]):
+        if (name := line[:colon].strip()) in known and line[colon + 1 :]:
+            return known[name], line[colon + 1 :].strip().strip('"')
+    found = NUMBERED.search(line)
+    return (known.get(found[1], found[1]), found[2].strip().strip('"')) if found else None
 
 
-def _mended(citation: dict[str, Any], documents: list[dict[str, str]]) -> dict[str, Any]:
-    """With its passage's place in the document: granite-common finds the first citation's alone."""
-    for document in documents:
-        begin = document["text"].find(citation["context_text"])
-        if document["doc_id"] == citation["doc_id"] and begin >= 0:
-            citation |= {"context_begin": begin, "context_end": begin + len(citation["context_text"])}
-    return citation
+def _hallucinations(text: str, answer: str) -> list[dict[str, Any]]:
+    found = []
+    parts = RISK.split(text)[1:]
+    for number, risk, sentence in zip(parts[::3], parts[1::3], map(str.strip, parts[2::3]), strict=True):
+        if sentence:
+            begin, end = _find(sentence, answer)
+            found.append(
+                {
+                    "hallucination_id": number,
+                    "risk": risk,
+                    "response_text": sentence,
+                    "response_begin": begin,
+                    "response_end": end,
+                }
+            )
+    return found
 
 
-def _cited(answer: str, mark: int | None) -> dict[str, Any]:
-    """The sentence that a citation stands in or behind, empty for one that the answer does not mark.
-
-    granite-common takes in the next sentence, too, and all its spans end where the answer ends.
-    """
-    begin, end = (0, 0) if mark is None else sentences.last_before(answer, mark)
-    return {"response_text": answer[begin:end], "response_begin": begin, "response_end": end}
+def _find(part: str, text: str) -> tuple[int, int]:
+    """Begin and end of the part in the text; both 0 if it is not there."""
+    begin = text.find(part)
+    return (begin, begin + len(part)) if begin >= 0 else (0, 0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from granite.request import json_text
+
 
 class JsonValue:
-    """Finds where the value ends; it does not check what stands inside."""
+    """Finds where the value ends; does not check what is inside."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -21,8 +23,17 @@ class JsonValue:
     def is_object(self) -> bool:
         return self._pieces[0].startswith("{")
 
+    @property
+    def string(self) -> str:
+        """The characters of a JSON string; empty for anything else."""
+        try:
+            loaded = json_text.loads(self.text)
+        except ValueError:
+            return ""
+        return loaded if isinstance(loaded, str) else ""
+
     def read(self, text: str, position: int) -> int:
-        """Read on from `position`; where the value, or the text, ends."""
+        """Read on from `position`. Returns where the value, or the text, ends."""
         begin = position
         while position < len(text) and not self.complete:
             character = text[position]

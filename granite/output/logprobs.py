@@ -1,44 +1,67 @@
-"""Log probabilities of tokens as vLLM gives them, in the form of a chat completion's `logprobs.content`.
+"""Log probabilities of tokens as vLLM gives them, in the format of a chat completion's `logprobs.content`.
 
-Format: https://platform.openai.com/docs/api-reference/chat/object. vLLM's entries are read by their fields alone.
+Format: https://platform.openai.com/docs/api-reference/chat/object. vLLM's objects are read by their fields alone: an entry
+has `logprob`, `rank` (1 is the likeliest) and `decoded_token`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
 
-from granite.request.control_tokens import END_OF_TEXT_ID
-
-LEAST_LOGPROB = -9999.0
-"""Stands for minus infinity, which JSON does not have, as in vLLM's own server."""
+MIN_LOGPROB = -9999.0
+"""Replaces minus infinity, which JSON lacks; vLLM's own server sends the same number."""
 
 
-class Entry(Protocol):
-    """vLLM's Logprob: of one token at one place. `rank`: 1 is the likeliest."""
+class Alternative(TypedDict):
+    token: str
+    logprob: float | None
+    """None for a prompt's first token, which nothing predicts."""
+    bytes: list[int]
 
-    logprob: float
-    rank: int | None
-    decoded_token: str | None
+
+class TokenLogprob(Alternative):
+    top_logprobs: list[Alternative]
 
 
-def content(
-    tokens: Sequence[int], alternatives: Sequence[Mapping[int, Entry] | None], most: int, stopped: bool
-) -> tuple[dict[str, Any], ...]:
-    """One for each token, with its `most` likeliest alternatives.
+def content(completion: Any, most: int | None) -> tuple[TokenLogprob, ...]:
+    """One for each new token of vLLM's CompletionOutput, with its `most` likeliest alternatives; None: not requested."""
+    if most is None or completion.logprobs is None:
+        return ()
+    return tuple(
+        _token(entries, token_id, most)
+        for token_id, entries in zip(completion.token_ids, completion.logprobs, strict=True)
+    )
 
-    `alternatives`: each token's, by id. `stopped`: without the token that ends an answer, which it then has.
+
+def prompt_content(
+    token_ids: Sequence[int],
+    logprobs: Sequence[Mapping[int, Any] | None] | None,
+    most: int | None,
+    decode: Callable[[list[int]], str],
+) -> tuple[TokenLogprob, ...]:
+    """One for each token of the prompt, from vLLM's `prompt_logprobs`, which have no entries for the first token.
+
+    `decode`: the text of token ids.
     """
-    told = []
-    for token, entries in zip(tokens, alternatives, strict=True):
-        if entries is None or (stopped and token == END_OF_TEXT_ID):
-            continue
-        best = sorted(entries.values(), key=lambda entry: entry.rank or 0)
-        top = [_one(entry) for entry in best if (entry.rank or 0) <= most]
-        told.append({**_one(entries[token]), "top_logprobs": top})
-    return tuple(told)
+    if most is None or logprobs is None:
+        return ()
+    return tuple(
+        _token(entries, token_id, most) if entries else {**_alternative(decode([token_id]), None), "top_logprobs": []}
+        for token_id, entries in zip(token_ids, logprobs, strict=True)
+    )
 
 
-def _one(entry: Entry) -> dict[str, Any]:
-    token = entry.decoded_token or ""
-    return {"token": token, "logprob": max(entry.logprob, LEAST_LOGPROB), "bytes": list(token.encode())}
+def _token(entries: Mapping[int, Any], token_id: int, most: int) -> TokenLogprob:
+    best = sorted((entry for entry in entries.values() if entry.rank <= most), key=lambda entry: entry.rank)
+    top = [_alternative(entry.decoded_token, entry.logprob) for entry in best]
+    return {**_alternative(entries[token_id].decoded_token, entries[token_id].logprob), "top_logprobs": top}
+
+
+def _alternative(token: str | None, logprob: float | None) -> Alternative:
+    token = token or ""
+    return {
+        "token": token,
+        "logprob": None if logprob is None else max(logprob, MIN_LOGPROB),
+        "bytes": list(token.encode()),
+    }

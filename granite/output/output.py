@@ -1,48 +1,62 @@
-"""Which form an answer takes."""
+"""Which chunks Cog sends of an answer."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from granite.output.answer import Answer, Delta
-from granite.output.chat_completion import Completion, CompletionChunks
-from granite.output.grounding import Grounding
-from granite.output.parser import Parser, Verbatim
-from granite.output.scrubbed import Scrubbed
-from granite.output.text import Text
-from granite.output.thinking import Thoughts
-from granite.output.tool_calls import ToolCalls
-from granite.request.conversation import Conversation
-from granite.request.inputs import Inputs
+from granite.output.chat_completion import ChatCompletion
+from granite.request.request import Request
 
 
 class Output(Protocol):
-    """Makes the chunks that Cog sends of what the engine produces; works on the request's own thread."""
+    """Makes Cog's chunks of what the engine produces."""
 
     def add(self, delta: Delta) -> Iterator[str]: ...
 
     def end(self) -> Iterator[str]:
-        """What is left to send when the answer is complete; not called for one that failed or was canceled."""
+        """The last chunks, when the answer is complete; not called for one that failed or was canceled."""
 
 
-def needs_markers(inputs: Inputs, conversation: Conversation) -> bool:
-    """Whether the answer's special tokens are read: those of tool calls and of citations."""
-    return inputs.chat and (conversation.tools.callable or conversation.controls.grounded)
-
-
-def of(inputs: Inputs, conversation: Conversation, answer: Answer, model: str, request_id: str) -> Output:
-    if not inputs.chat:
+def of(request: Request, answer: Answer, model: str, request_id: str) -> Output:
+    """`answer`: grows elsewhere; it is complete when `end` is called."""
+    if not request.chat:
         return Text()
-    form = CompletionChunks if inputs.stream else Completion
-    return form(parser(conversation), answer, model, request_id)
+    return Chat(ChatCompletion(request, [answer], model, request_id), request.stream)
 
 
-def parser(conversation: Conversation) -> Parser:
-    """Of the answer to a chat."""
-    if conversation.controls.thinking:
-        return Thoughts()
-    calls = ToolCalls() if conversation.tools.callable else Verbatim()
-    if conversation.controls.grounded:
-        return Grounding(calls, conversation.documents, conversation.controls.told)
-    return Scrubbed(calls) if conversation.tools.callable else calls
+class Text:
+    """The answer to a prompt: its text as it is generated."""
+
+    def add(self, delta: Delta) -> Iterator[str]:
+        if delta.text:
+            yield delta.text
+
+    def end(self) -> Iterator[str]:
+        yield from ()
+
+
+class Chat:
+    """The answer to a chat: one chunk when it has ended, or streamed, a line for each object, the last with the usage."""
+
+    def __init__(self, completion: ChatCompletion, stream: bool) -> None:
+        self._completion = completion
+        self._stream = stream
+
+    def add(self, delta: Delta) -> Iterator[str]:
+        chunks = self._completion.add(0, delta)
+        if self._stream:
+            yield from map(_line, chunks)
+
+    def end(self) -> Iterator[str]:
+        chunks = self._completion.end(0)
+        if self._stream:
+            yield from map(_line, (*chunks, self._completion.usage_chunk()))
+        else:
+            yield _line(self._completion.whole()).rstrip("\n")
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"

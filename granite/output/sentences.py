@@ -1,53 +1,35 @@
-"""Where the sentences of an English text end, by NLTK without its download."""
+"""Where the sentences of an English text begin and end."""
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+import re
 
-ABBREVIATIONS = (
-    *(
-        "al",
-        "approx",
-        "art",
-        "ave",
-        "c",
-        "cf",
-        "ch",
-        "co",
-        "corp",
-        "dept",
-        "dr",
-        "ed",
-        "eds",
-        "e.g",
-        "eq",
-        "est",
-        "etc",
-    ),
-    *("fig", "figs", "gen", "gov", "i.e", "inc", "jr", "ltd", "max", "min", "mr", "mrs", "ms", "no", "nos", "op", "p"),
-    *("pp", "prof", "rep", "rev", "sec", "sen", "sr", "st", "u.k", "u.s", "u.s.a", "v", "vol", "vs", "a.m", "p.m"),
+ABBREVIATION = re.compile(
+    r"al|approx|art|ave|c|cf|ch|co|corp|dept|dr|eds?|e\.g|eq|est|etc|figs?|gen|gov|i\.e|inc|jr|ltd|max|min|mrs?|ms|nos?"
+    r"|op|pp?|prof|rep|rev|sec|sen|sr|st|u\.k|u\.s|u\.s\.a|v|vol|vs|[ap]\.m"
 )
-"""English words whose full stop ends no sentence. NLTK's own list is a download."""
+"""Words whose full stop ends no sentence."""
+
+_END = re.compile(r"""(?<![.!?])(?P<mark>[.!?]++)["')\]}”’*_]*+(?=\s|\Z)""")
 
 
-def install() -> None:
-    """Make granite-common tell sentences apart as this module does: by itself it asks NLTK for the download."""
-    import nltk
+def spans(text: str) -> list[tuple[int, int]]:
+    """Begin and end of each sentence, without the white space between them."""
+    found = []
+    begin = 0
+    for end in [match.end() for match in _END.finditer(text) if _ends_sentence(text, match)] + [len(text.rstrip())]:
+        begin += len(text[begin:end]) - len(text[begin:end].lstrip())
+        if begin < end:
+            found.append((begin, end))
+        begin = end
+    return found
 
-    nltk.sent_tokenize = _tokenizer().tokenize
 
-
-def last_before(text: str, position: int) -> tuple[int, int]:
-    """Where the last sentence that begins before `position` begins and ends; (0, 0) where none does."""
-    return max((span for span in _tokenizer().span_tokenize(text) if span[0] < position), default=(0, 0))
-
-
-@functools.cache
-def _tokenizer() -> Any:
-    # Here, because it takes a second, and most servers never cite.
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
-
-    parameters = PunktParameters()
-    parameters.abbrev_types = set(ABBREVIATIONS)
-    return PunktSentenceTokenizer(parameters)
+def _ends_sentence(text: str, match: re.Match[str]) -> bool:
+    if match["mark"] != ".":
+        return "!" in match["mark"] or "?" in match["mark"]
+    # Far more than an abbreviation takes.
+    before = text[max(0, match.start() - 20) : match.start()]
+    word = re.split(r"\s", before)[-1].lstrip("([\"'“‘*_")
+    is_initial = len(word) == 1 and word.isupper()
+    return not is_initial and not ABBREVIATION.fullmatch(word.lower())

@@ -1,1 +1,5 @@
-"""What a caller asked, checked: one file for each kind of thing that a request holds."""
+"""What a caller sends, checked: one file for each part of a request.
+
+A rule about what a caller may send belongs here, never in an API. The first fault, in the order of predict()'s inputs,
+is raised as InvalidInput.
+"""

@@ -1,12 +1,11 @@
-"""Granite's control tokens, which a caller's text must not hold: the tokenizer would take the text for the token."""
+"""Granite's control tokens. The tokenizer takes them for real wherever a text contains them, so callers may not send any."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from granite.request.faults import Faults
+from granite.errors import InvalidInput
 
 CONTROL_TOKENS = (
     "<|end_of_text|>",
@@ -20,29 +19,31 @@ CONTROL_TOKENS = (
 )
 """The tokens of Granite 3.3 that open or close a role, a turn, a tool call, a citation or a plug-in."""
 
+FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE = "<fim_prefix>", "<fim_suffix>", "<fim_middle>"
+FIM_TOKENS = (FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, "<fim_pad>")
+"""Tokens of fill in the middle. Elsewhere they are text like any other."""
+
 END_OF_TEXT_ID = 0
 TOOL_CALL_ID = 49154
 
 _PATTERN = re.compile("|".join(map(re.escape, CONTROL_TOKENS)))
+_FIM_PATTERN = re.compile("|".join(map(re.escape, (*CONTROL_TOKENS, *FIM_TOKENS))))
 
 
-def refuse(faults: Faults, name: str, value: Any, where: str | None = None) -> None:
-    """Add a fault to the input `name` where `value`, or any text inside it, holds a control token.
+def refuse(where: str, value: Any, *, fill_in_the_middle: bool = False) -> None:
+    """Raise InvalidInput if `value`, or any text or key inside it, contains a control token.
 
-    `where`: how the sentence names the place, such as `messages[2].content`; the input's name if left out.
+    `where`: the path to the value, such as `messages[2].content`.
     """
-    found = sorted({token for text in _texts(value) for token in _PATTERN.findall(text)})
-    if found:
-        faults.add(name, f"{where or name} must not hold the control token {', '.join(found)}: Granite would obey it.")
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, member in value.items():
-            yield key
-            yield from _texts(member)
-    elif isinstance(value, list):
-        for member in value:
-            yield from _texts(member)
+    pattern, left = _FIM_PATTERN if fill_in_the_middle else _PATTERN, [value]
+    while left:  # a loop: a value may be nested deeper than Python can recurse
+        found = None
+        match left.pop():
+            case str(text):
+                found = pattern.search(text)
+            case dict(members):
+                left += [*members.keys(), *members.values()]
+            case list(members):
+                left += members
+        if found:
+            raise InvalidInput(f"`{where}` contains the control token {found[0]}; remove it.")

@@ -1,140 +1,171 @@
-"""What the model is to answer: a prompt, a hole to fill or a chat, with all that belongs to it."""
+"""What the model answers: a prompt, a gap to fill or a chat, and what the prompt says besides.
+
+The checks follow the order of the inputs: `check_prompt`, `read`, `check_controls`, `check_suffix`, `templated`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from granite.request import control_tokens, documents, fill_in_the_middle, messages
+from granite.errors import InvalidInput
+from granite.request import control_tokens, controls, messages, tools
 from granite.request.controls import Controls
-from granite.request.faults import Faults
 from granite.request.inputs import RAW_START, Inputs
 from granite.request.tools import Tools
 
-OF_THE_TEMPLATE = (
-    *("system_prompt", "thinking", "documents", "length", "originality"),
+RENDERED = (
+    *("system_prompt", "thinking", "documents", "tools", "length", "originality"),
     *("chat_template", "chat_template_kwargs", "add_generation_prompt"),
 )
-"""Inputs that the chat template renders: a prompt that goes past it cannot carry them."""
+"""Inputs that the chat template renders: a prompt that bypasses it cannot carry them."""
 
-OF_A_CHAT = ("tools", "stream", "citations", "hallucinations", "logprobs")
-"""Inputs whose answer is data, where a prompt's is text."""
+ONLY_IN_CHAT = ("tool_choice", "citations", "hallucinations", "logprobs")
+NEEDS_MESSAGES = "`{}` requires `messages`; the answer to a prompt is text."
 
-NEEDS_A_CHAT = "needs messages: the answer to a prompt is plain text, as it is generated."
+NOT_IN_CHAT = {
+    "system_prompt": "`system_prompt` cannot be combined with `messages`; add a message with role system instead.",
+    "suffix": "`suffix` cannot be combined with `messages`; it fills in the middle after `prompt`.",
+}
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """`text`: what goes past the chat template, as it is; else the rest is what the template renders."""
+    """`text` and `suffix`, or `token_ids`, bypass the chat template; else the other fields are what it renders."""
 
-    text: str | None
-    turns: list[dict[str, Any]]
-    documents: list[dict[str, str]]
-    tools: Tools
-    controls: Controls
-    template: str | None
-    template_arguments: dict[str, Any]
-    add_generation_prompt: bool
-
-    @classmethod
-    def checked(cls, faults: Faults, inputs: Inputs, trust_template: bool) -> Conversation:
-        """What does not go together, and what would open a role of its own, is added to `faults`.
-
-        `trust_template`: whether a request may bring its own.
-        """
-        own_template = inputs.chat_template is not None
-        if own_template and not trust_template:
-            faults.add(
-                "chat_template", "chat_template is refused unless the server runs with TRUST_CHAT_TEMPLATE=true."
-            )
-        conversation = cls(
-            text=_past_the_template(faults, inputs),
-            turns=messages.checked(faults, inputs.messages) if inputs.messages else _turns(faults, inputs),
-            documents=documents.checked(faults, inputs.documents),
-            tools=Tools.checked(faults, inputs.tools, inputs.tool_choice),
-            controls=Controls.checked(faults, inputs, own_template),
-            template=inputs.chat_template,
-            template_arguments=inputs.chat_template_kwargs or {},
-            add_generation_prompt=inputs.add_generation_prompt,
-        )
-        if inputs.chat:
-            _beside_messages(faults, inputs)
-        else:
-            _beside_a_prompt(faults, inputs)
-        _together(faults, inputs, conversation)
-        return conversation
+    text: str | None = None
+    suffix: str | None = None
+    token_ids: list[int] | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    documents: list[dict[str, str]] = field(default_factory=list)
+    tools: Tools = field(default_factory=Tools)
+    controls: Controls = field(default_factory=Controls)
+    template: str | None = None
+    template_arguments: dict[str, Any] = field(default_factory=dict)
+    add_generation_prompt: bool = True
 
 
-def _past_the_template(faults: Faults, inputs: Inputs) -> str | None:
-    if inputs.suffix is not None:
-        fill_in_the_middle.check(faults, inputs.prompt, inputs.suffix)
-        control_tokens.refuse(faults, "suffix", inputs.suffix)
-        return fill_in_the_middle.formatted(inputs.prompt, inputs.suffix)
-    return inputs.prompt if inputs.raw else None
+def check_place(inputs: Inputs, *names: str) -> None:
+    """Raise InvalidInput for the first of these inputs that is given and has no place in such a request."""
+    bypass = "`suffix`" if inputs.suffix is not None else f"a prompt that begins with {RAW_START}" if inputs.raw else ""
+    for name in filter(inputs.given, names):
+        if inputs.chat and name in NOT_IN_CHAT:
+            raise InvalidInput(NOT_IN_CHAT[name])
+        if not inputs.chat and name in ONLY_IN_CHAT:
+            raise InvalidInput(NEEDS_MESSAGES.format(name))
+        if not inputs.chat and bypass and name in RENDERED:
+            raise InvalidInput(f"`{name}` cannot be combined with {bypass}; remove it.")
 
 
-def _turns(faults: Faults, inputs: Inputs) -> list[dict[str, Any]]:
-    if not inputs.prompt and inputs.suffix is None:
-        faults.add("prompt", "prompt is empty: give the text that the model should answer, or messages.")
-    if not inputs.raw:
-        control_tokens.refuse(faults, "prompt", inputs.prompt)
-    control_tokens.refuse(faults, "system_prompt", inputs.system_prompt)
-    user = {"role": "user", "content": inputs.prompt}
-    return [user] if inputs.system_prompt is None else [{"role": "system", "content": inputs.system_prompt}, user]
+def check_prompt(inputs: Inputs, verbatim: str | list[int] | None) -> None:
+    """Check `prompt`, or `verbatim` in its place, and `system_prompt`."""
+    if isinstance(verbatim, list):
+        # bool is a subclass of int.
+        if not verbatim or not all(type(token) is int and token >= 0 for token in verbatim):
+            raise InvalidInput("`prompt` must be a text or a list of token ids, which are whole numbers from 0.")
+        if inputs.suffix is not None:
+            raise InvalidInput("`suffix` requires a text as `prompt`, not token ids.")
+    elif inputs.chat and inputs.prompt:
+        raise InvalidInput("Give either prompt or messages, not both.")
+    elif not inputs.chat:
+        text, raw = (inputs.prompt, inputs.raw) if verbatim is None else (verbatim, verbatim.startswith(RAW_START))
+        if not text and not inputs.suffix:
+            instead = ", or `messages`" if verbatim is None and inputs.suffix is None else ""
+            raise InvalidInput(f"`prompt` is empty; give a text{instead}.")
+        if not raw:
+            control_tokens.refuse("prompt", text, fill_in_the_middle=inputs.suffix is not None)
+        elif inputs.suffix is not None:
+            raise InvalidInput(f"`suffix` cannot be combined with a prompt that begins with {RAW_START}; remove it.")
+    check_place(inputs, "system_prompt")
+    control_tokens.refuse("system_prompt", inputs.system_prompt)
 
 
-def _beside_messages(faults: Faults, inputs: Inputs) -> None:
-    if inputs.prompt:
-        faults.add("prompt", "Give either prompt or messages, not both.")
-    if inputs.system_prompt is not None:
-        faults.add("system_prompt", "system_prompt must be left out beside messages: write a message with role system.")
-    if inputs.suffix is not None:
-        faults.add("suffix", "suffix must be left out beside messages: prompt holds the text before the hole.")
+def read(inputs: Inputs, verbatim: str | list[int] | None) -> Conversation:
+    """Check `thinking`, `messages`, `documents`, `tools` and `tool_choice`."""
+    switched_on = controls.of_inputs(inputs)
+    check_place(inputs, "thinking")
+    _check_thinking(inputs, switched_on)
+    if inputs.messages:
+        turns = messages.messages(inputs.messages)
+    else:
+        system = [] if inputs.system_prompt is None else [{"role": "system", "content": inputs.system_prompt}]
+        turns = [*system, {"role": "user", "content": inputs.prompt}]
+    check_place(inputs, "documents")
+    documents = messages.documents(inputs.documents)
+    check_place(inputs, "tools")
+    definitions = tools.definitions(inputs.tools)
+    check_place(inputs, "tool_choice")
+    if verbatim is None and (inputs.raw or inputs.suffix is not None):
+        verbatim = inputs.prompt
+    chosen = tools.choose(definitions, inputs.tool_choice)
+    for name in filter(inputs.given, ("stop", "stop_sequences") if chosen.forced else ()):
+        raise InvalidInput(f"`{name}` could cut off the call that `tool_choice` forces; remove it.")
+    return Conversation(
+        text=verbatim if isinstance(verbatim, str) else None,
+        suffix=inputs.suffix,
+        token_ids=verbatim if isinstance(verbatim, list) else None,
+        messages=turns,
+        documents=documents,
+        tools=chosen,
+        controls=switched_on,
+        add_generation_prompt=inputs.add_generation_prompt,
+    )
 
 
-def _beside_a_prompt(faults: Faults, inputs: Inputs) -> None:
-    for name in OF_A_CHAT:
-        if inputs.given(name):
-            faults.add(name, f"{name} {NEEDS_A_CHAT}")
-    if inputs.suffix is not None and inputs.raw:
-        faults.add("suffix", f"suffix must be left out beside a prompt that begins with {RAW_START}.")
-    elif inputs.suffix is not None or inputs.raw:
-        beside = "suffix" if inputs.suffix is not None else f"a prompt that begins with {RAW_START}"
-        for name in OF_THE_TEMPLATE:
-            if inputs.given(name):
-                faults.add(name, f"{name} must be left out beside {beside}.")
-
-
-def _together(faults: Faults, inputs: Inputs, conversation: Conversation) -> None:
-    """Granite was not trained for these, or the chat template would not say them."""
-    controls = conversation.controls
-    for name in controls.told:
-        source = name if inputs.given(name) else "chat_template_kwargs"
+def check_controls(inputs: Inputs, conversation: Conversation) -> None:
+    """Refuse what Granite was not trained for, or what its prompt would not say."""
+    for name in conversation.controls.of_assistant:
         if name in ("citations", "hallucinations"):
-            if not inputs.chat and source != name:
-                faults.add(source, f"{name} {NEEDS_A_CHAT}")
+            if not inputs.chat:
+                raise InvalidInput(NEEDS_MESSAGES.format(name))
             if not conversation.documents:
-                faults.add(source, f"{name} needs documents.")
+                raise InvalidInput(f"`{name}` requires `documents`.")
             if conversation.tools.forced:
-                faults.add(
-                    source, f"{name} must be left out beside a tool_choice that forces a call: there is no answer."
+                raise InvalidInput(
+                    f"`{name}` cannot be combined with a `tool_choice` that forces a call; remove one of them."
                 )
-        if not conversation.add_generation_prompt:
-            faults.add(source, f"{name} must be left out where add_generation_prompt is false, which leaves it unsaid.")
-    if controls.thinking and not (inputs.raw or inputs.suffix is not None):
-        source = "thinking" if inputs.thinking else "chat_template_kwargs"
-        for beside, given in (
-            ("documents", conversation.documents),
-            ("tools", conversation.tools.definitions),
-            (
-                "system_prompt" if not inputs.chat else "a system message",
-                any(turn["role"] == "system" for turn in conversation.turns),
-            ),
-        ):
-            if given:
-                faults.add(source, f"thinking must be left out beside {beside}: Granite was trained for one of them.")
-    if conversation.tools.callable and (inputs.response_format or {}).get("type", "text") != "text":
-        faults.add(
-            "response_format",
-            "response_format must be text beside tools, whose calls have a form of their own, unless tool_choice is none.",
-        )
+            if (inputs.response_format or {}).get("type", "text") != "text":
+                raise InvalidInput(f"`{name}` cannot be combined with `response_format`; remove one of them.")
+        else:
+            check_place(inputs, name)
+        if not inputs.add_generation_prompt:
+            raise InvalidInput(f"`{name}` has no effect when `add_generation_prompt` is false; remove one of them.")
+
+
+def check_suffix(inputs: Inputs) -> None:
+    check_place(inputs, "suffix")
+    control_tokens.refuse("suffix", inputs.suffix, fill_in_the_middle=True)
+
+
+def templated(inputs: Inputs, conversation: Conversation, *, trusted: bool) -> Conversation:
+    """Check and add `chat_template`, `chat_template_kwargs` and `add_generation_prompt`.
+
+    `trusted`: whether a request may bring its own template.
+    """
+    if inputs.chat_template is not None and not trusted:
+        raise InvalidInput("`chat_template` is refused unless the server runs with TRUST_CHAT_TEMPLATE=true.")
+    check_place(inputs, "chat_template", "chat_template_kwargs")
+    conversation = replace(
+        conversation,
+        template=inputs.chat_template,
+        template_arguments=inputs.chat_template_kwargs or {},
+        controls=controls.of_arguments(inputs),
+    )
+    _check_thinking(inputs, conversation.controls)
+    check_controls(inputs, conversation)
+    check_place(inputs, "add_generation_prompt")
+    return conversation
+
+
+def _check_thinking(inputs: Inputs, switched_on: Controls) -> None:
+    if not switched_on.thinking:
+        return
+    with_system = any(message.get("role") in ("system", "developer") for message in inputs.messages or [])
+    for given, beside in (
+        (inputs.given("system_prompt"), "`system_prompt`"),
+        (with_system, "a system message"),
+        (inputs.given("documents"), "`documents`"),
+        (inputs.given("tools"), "`tools`"),
+    ):
+        if given:
+            raise InvalidInput(f"`thinking` cannot be combined with {beside}; Granite was trained for one at a time.")

@@ -1,6 +1,6 @@
-"""Which JSON schemas guided decoding keeps to.
+"""JSON schemas that guided decoding would not keep to.
 
-xgrammar passes over, without a word, what it cannot enforce; the answer then fits its grammar and not the schema. vLLM
+xgrammar passes over what it cannot enforce without a word; the answer then fits its grammar and not the schema. vLLM
 knows some of these cases. Measured with xgrammar 0.2.8: each keyword below, as it is described, let a wrong answer pass.
 """
 
@@ -9,30 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from granite.errors import InvalidInput
+
 NEVER = (
     *("if", "then", "else", "not", "dependentRequired", "dependentSchemas", "dependencies", "$anchor", "$dynamicRef"),
-    *(
-        "multipleOf",
-        "uniqueItems",
-        "contains",
-        "minContains",
-        "maxContains",
-        "unevaluatedProperties",
-        "unevaluatedItems",
-    ),
+    *("multipleOf", "uniqueItems", "contains", "minContains", "maxContains"),
 )
-"""Keywords that are never enforced."""
+"""Keywords that are never enforced, or not beside a bound or for each type."""
 
 NEEDS_TYPE = {
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), ("integer", "number")),
     **dict.fromkeys(("minLength", "maxLength", "pattern", "format"), ("string",)),
+    **dict.fromkeys(("patternProperties", "propertyNames"), ("object",)),
 }
 """Keywords that are enforced only beside one of these types."""
 
-ANNOTATIONS = ("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment")
-DEFINITIONS = ("$defs", "definitions", "$schema", "$id")
+ALONE = ("$ref", "allOf", "anyOf", "oneOf")
+"""Keywords beside which no other one is enforced but these, which say nothing of the answer or repeat the members' type."""
+BESIDE = {
+    *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"),
+    *("$defs", "definitions", "$schema", "$id", "discriminator"),
+}
 MAPS = ("properties", "patternProperties", "$defs", "definitions")
+"""Keywords that hold schemas by a name of the caller's."""
 VALUES = ("const", "default", "enum", "examples", "required")
+"""Keywords that hold values, not schemas."""
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -45,44 +46,56 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def refusal(schema: Any) -> str | None:
-    """What in the schema would not be enforced, as a sentence; None where all of it is."""
-    return next(_refusals(schema), None)
+def check(where: str, schema: Any) -> None:
+    """Raise InvalidInput for what guided decoding would not enforce. `where`: the path to the schema."""
+    for found, fix in _unenforced(schema):
+        raise InvalidInput(f"`{where}` uses {found}, which guided decoding cannot enforce; {fix}.")
 
 
-def _refusals(schema: Any) -> Iterator[str]:
+def _unenforced(schema: Any) -> Iterator[tuple[str, str]]:
+    """What is not enforced, and how to fix it, in the schema and all within it."""
     if isinstance(schema, list):
         for member in schema:
-            yield from _refusals(member)
+            yield from _unenforced(member)
     if not isinstance(schema, dict):
         return
-    yield from _own(schema)
+    yield from _of_one(schema)
     for key, value in schema.items():
         if key in MAPS and isinstance(value, dict):
-            yield from _refusals(list(value.values()))
+            yield from _unenforced(list(value.values()))
+        elif key == "propertyNames" and isinstance(value, dict):
+            yield from _unenforced({"type": "string", **value})
         elif key not in VALUES:
-            yield from _refusals(value)
+            yield from _unenforced(value)
 
 
-def _own(schema: dict[str, Any]) -> Iterator[str]:
+def _of_one(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
     types = schema.get("type")
     types = types if isinstance(types, list) else [types]
     for keyword in NEVER:
         if schema.get(keyword) not in (None, False):
-            yield f"{keyword} is not enforced."
+            yield f"`{keyword}`", "remove it"
     for keyword, wanted in NEEDS_TYPE.items():
         if keyword in schema and not any(each in wanted for each in types):
-            yield f"{keyword} is not enforced without type {' or '.join(wanted)} beside it."
-    for keyword in ("$ref", "allOf"):
-        beside = schema.keys() - {keyword, *ANNOTATIONS, *DEFINITIONS}
-        if keyword in schema and beside:
-            yield f"{min(beside)} is not enforced beside {keyword}."
+            yield f"`{keyword}` without type {' or '.join(wanted)} beside it", "add the type"
+    for keyword in ("pattern", "format"):
+        if keyword in schema and ("minLength" in schema or "maxLength" in schema):
+            yield f"`{keyword}` beside a length", "remove one of them"
+    for keyword in ALONE:
+        beside = schema.keys() - {keyword, *BESIDE} if keyword in schema else set()
+        if beside and not (beside == {"type"} and _have_type(schema[keyword], schema["type"])):
+            yield f"`{min(beside)}` beside `{keyword}`", f"move it into the schema under `{keyword}`"
     if not str(schema.get("$ref", "#")).startswith("#"):
-        yield "$ref is followed only within the schema."
-    required, properties = schema.get("required"), schema.get("properties", {})
-    if isinstance(required, list) and any(name not in properties for name in required):
-        yield "required names a property that properties does not have."
+        yield "a `$ref` to another document", "move that schema into `$defs`"
+    required, properties = schema.get("required"), schema.get("properties")
+    names = properties.keys() if isinstance(properties, dict) else ()
+    if isinstance(required, list) and any(not isinstance(name, str) or name not in names for name in required):
+        yield "`required` with a name that `properties` does not have", "add the property"
     if "enum" in schema and types != [None] and isinstance(schema["enum"], list):
-        known = [kind for each in types for kind in JSON_TYPES.get(str(each), ())]
+        known = {kind for each in types for kind in JSON_TYPES.get(str(each), ())}
         if not all(type(value) in known for value in schema["enum"]):
-            yield "enum holds a value that is not of its type."
+            yield "`enum` with a value of another type than `type`", "remove the value"
+
+
+def _have_type(members: Any, wanted: Any) -> bool:
+    return isinstance(members, list) and all(isinstance(one, dict) and one.get("type") == wanted for one in members)

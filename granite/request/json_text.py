@@ -1,4 +1,4 @@
-"""JSON inside a text: what a caller or the model wrote where JSON was to stand."""
+"""JSON inside a text that a caller or the model wrote."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import Any
 
 
 def loads(text: str) -> Any:
-    """The value. Raises ValueError for every text that is none, or whose value no JSON of ours could hold.
-
-    json.loads takes NaN, and half a surrogate pair, which is no character; a text nested a thousand deep raises
-    RecursionError there.
-    """
+    """Raises ValueError, also for NaN, for half a surrogate pair and for deep nesting, which json.loads handles differently."""
     try:
         value = json.loads(text, parse_constant=_refuse)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
     return value
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

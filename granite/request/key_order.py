@@ -1,15 +1,17 @@
-"""The order of keys in what a caller defined.
+"""The order of keys in what a caller defines.
 
-Cog's server sorts the keys of every JSON object that it passes on. Granite was trained on tools with their keys in the
-order in which people write them, and guided decoding writes an object's properties in the order of its schema: a caller
-who puts `reasoning` before `answer` means it. So the usual order is restored; that of properties follows `required`, a
-list that Cog leaves as it is.
+Cog's server sorts the keys of every JSON object. Granite was trained on tools with their keys in the order in which
+people write them, and guided decoding writes an object's properties in the order of its schema: a caller who puts
+`reasoning` before `answer` means it. So the usual order is restored; properties follow `required`, a list that Cog does
+not sort.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from granite.request.json_schema import MAPS, VALUES
 
 TOOL = ("type", "function")
 FUNCTION = ("name", "description", "parameters", "strict")
@@ -20,18 +22,12 @@ SCHEMA = (
 )
 """JSON Schema's keywords; any other follows."""
 
-MAPS = ("properties", "patternProperties", "$defs", "definitions")
-"""Keywords that hold schemas by a name of the caller's."""
-
 
 def of_tool(tool: dict[str, Any]) -> dict[str, Any]:
-    function = tool.get("function")
-    if isinstance(function, dict):
-        function = _ordered(function, FUNCTION)
-        if isinstance(function.get("parameters"), dict):
-            function["parameters"] = of_schema(function["parameters"])
-        tool = {**tool, "function": function}
-    return _ordered(tool, TOOL)
+    function = _ordered(tool["function"], FUNCTION)
+    if "parameters" in function:
+        function["parameters"] = of_schema(function["parameters"])
+    return _ordered({**tool, "function": function}, TOOL)
 
 
 def of_schema(schema: Any) -> Any:
@@ -43,13 +39,11 @@ def of_schema(schema: Any) -> Any:
     ordered = {}
     for key, value in _ordered(schema, SCHEMA).items():
         if key in MAPS and isinstance(value, dict):
-            first = schema.get("required") if key == "properties" else None
-            names = _ordered(
-                value, [name for name in first if isinstance(name, str)] if isinstance(first, list) else []
-            )
-            ordered[key] = {name: of_schema(member) for name, member in names.items()}
+            required = schema.get("required") if key == "properties" else None
+            first = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+            ordered[key] = {name: of_schema(member) for name, member in _ordered(value, first).items()}
         else:
-            ordered[key] = value if key in ("const", "default", "enum", "examples") else of_schema(value)
+            ordered[key] = value if key in VALUES else of_schema(value)
     return ordered
 
 

@@ -1,99 +1,126 @@
-"""A chat's turns, in OpenAI's form.
+"""A chat's messages, in OpenAI's format, and documents.
 
 Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from granite.request import control_tokens, json_text
-from granite.request.faults import Faults, shown
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
-ROLES = ("system", "developer", "user", "assistant", "tool")
+from granite.errors import InvalidInput, quote
+from granite.request import control_tokens, json_text, shape
+from granite.request.shape import Shape
 
-KEYS = {"role", "content", "tool_calls", "tool_call_id"}
-
-NOT_TOLD = {
-    *("name", "refusal", "annotations", "audio"),
+IGNORED = {
+    *("name", "tool_call_id", "refusal", "annotations", "audio"),
     *("reasoning", "reasoning_content", "citations", "hallucinations"),
 }
-"""What a message may carry, so that an answer can be sent back as it came, and Granite's prompt has no place for."""
+"""Fields that Granite's prompt has no place for. Accepted, so that an answer can be sent back as it came."""
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text, or the text parts of a list, joined."""
+    """The text of a message's content, its text parts joined as the chat template joins them."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return ""
+    parts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return "".join(part for part in parts if isinstance(part, str))
 
 
-def checked(faults: Faults, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The turns as the chat template wants them: `role`, `content` (a text) and, of an assistant, `tool_calls`.
+def _parts(content: Any) -> Any:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list):
+        raise ValueError(f"must be a text or a list of text parts, got {quote(content)}.")
+    return content
 
-    `developer` is OpenAI's newer name of `system`. What is wrong is added to `faults`.
+
+def _arguments(arguments: Any) -> dict[str, Any]:
+    try:
+        value = json_text.loads(arguments or "{}") if isinstance(arguments, str) else arguments or {}
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object.")
+    return value
+
+
+class _Part(Shape):
+    type: Literal["text"]
+    text: str
+
+
+class _Function(Shape):
+    name: Annotated[str, Field(min_length=1)]
+    arguments: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field(default_factory=dict)
+
+
+class _ToolCall(Shape):
+    function: _Function
+
+
+class _Message(Shape, extra="forbid"):
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: Annotated[list[_Part], Field(fail_fast=True), BeforeValidator(_parts)] = Field(default_factory=list)
+    tool_calls: Annotated[list[_ToolCall], Field(fail_fast=True)] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ignored(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """OpenAI's client sends null for fields that are not set."""
+        return {key: value for key, value in given.items() if value is not None and key not in IGNORED}
+
+
+def _doc_id(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"must be a text or a whole number, got {quote(value)}.")
+    return str(value)
+
+
+class _Document(Shape, extra="forbid"):
+    doc_id: Annotated[str, BeforeValidator(_doc_id)] = ""
+    title: Annotated[str, BeforeValidator(_doc_id)] = ""
+    text: str
+
+
+_MESSAGES: TypeAdapter[list[_Message]] = TypeAdapter(Annotated[list[_Message], Field(fail_fast=True)])
+_DOCUMENTS: TypeAdapter[list[_Document]] = TypeAdapter(Annotated[list[_Document], Field(fail_fast=True)])
+
+
+def messages(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages as the chat template reads them: `role`, `content` (a text) and, of an assistant, `tool_calls`.
+
+    `developer` is OpenAI's newer name of `system`.
     """
-    turns = [_turn(faults, f"messages[{position}]", message) for position, message in enumerate(messages)]
-    if not any(turn["role"] == "user" for turn in turns):
-        faults.add("messages", "messages must hold a turn of the user: add one with role user.")
-    return turns
+    shaped = shape.check(_MESSAGES, given, "messages")
+    checked = [_message(f"messages[{i}]", message) for i, message in enumerate(shaped)]
+    if not any(message["role"] == "user" for message in checked):
+        raise InvalidInput("`messages` has no message with role user; add one.")
+    return checked
 
 
-def _turn(faults: Faults, where: str, message: dict[str, Any]) -> dict[str, Any]:
-    role = message.get("role")
-    if role not in ROLES:
-        faults.add("messages", f"{where}.role must be one of {', '.join(ROLES)}, got {shown(role)}.")
-    for key in sorted(message.keys() - KEYS - NOT_TOLD):
-        # OpenAI's client sends null for what it once had.
-        if message[key] is not None:
-            faults.add("messages", f"{where} holds {shown(key)}, which no message has: leave it out.")
-    turn = {"role": "system" if role == "developer" else role, "content": _content(faults, where, message)}
-    if message.get("tool_calls") not in (None, []):
-        if role == "assistant":
-            turn["tool_calls"] = _tool_calls(faults, f"{where}.tool_calls", message["tool_calls"])
-        else:
-            faults.add("messages", f"{where}.tool_calls must be left out of a turn that is not the assistant's.")
-    return turn
+def _message(where: str, message: _Message) -> dict[str, Any]:
+    made: dict[str, Any] = {"role": "system" if message.role == "developer" else message.role}
+    if not message.tool_calls and "content" not in message.model_fields_set:
+        raise InvalidInput(f"`{where}.content` is missing.")
+    if message.tool_calls and message.role != "assistant":
+        raise InvalidInput(f"`{where}.tool_calls` requires role assistant; remove it.")
+    # Joined first: each part could contain a piece of a control token.
+    made["content"] = "".join(part.text for part in message.content)
+    control_tokens.refuse(f"{where}.content", made["content"])
+    if message.tool_calls:
+        made["tool_calls"] = [call.model_dump() for call in message.tool_calls]
+        control_tokens.refuse(f"{where}.tool_calls", made["tool_calls"])
+    return made
 
 
-def _content(faults: Faults, where: str, message: dict[str, Any]) -> str:
-    where, content = f"{where}.content", message.get("content")
-    if isinstance(content, list):
-        for position, part in enumerate(content):
-            if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-                faults.add(
-                    "messages", f'{where}[{position}] must be {{"type": "text", "text": …}}: Granite reads text.'
-                )
-    elif not isinstance(content, str) and not (content is None and message.get("tool_calls")):
-        faults.add("messages", f"{where} must be a text or a list of text parts, got {shown(content)}.")
-    text = text_of(content)
-    # On the joined text: parts could each hold a piece of a token.
-    control_tokens.refuse(faults, "messages", text, where)
-    return text
-
-
-def _tool_calls(faults: Faults, where: str, calls: Any) -> list[dict[str, Any]]:
-    if not isinstance(calls, list):
-        faults.add("messages", f"{where} must be a list, got {shown(calls)}.")
-        return []
-    return [_tool_call(faults, f"{where}[{position}]", call) for position, call in enumerate(calls)]
-
-
-def _tool_call(faults: Faults, where: str, call: Any) -> dict[str, Any]:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"]:
-        faults.add("messages", f'{where} must name its function: write {{"function": {{"name": …}}}}.')
-        return {"function": {"name": "", "arguments": {}}}
-    arguments = function.get("arguments", {})
-    if isinstance(arguments, str):
-        try:
-            arguments = json_text.loads(arguments or "{}")
-        except ValueError:
-            arguments = None
-    if not isinstance(arguments, dict):
-        faults.add("messages", f"{where}.function.arguments must be a JSON object.")
-    control_tokens.refuse(faults, "messages", [function["name"], arguments], where)
-    return {"function": {"name": function["name"], "arguments": arguments}}
+def documents(given: list[dict[str, Any]] | None) -> list[dict[str, str]]:
+    """Return each document's `doc_id` and `text`. A document without an id gets its title, else its number from 1."""
+    checked, shaped = [], shape.check(_DOCUMENTS, given or [], "documents")
+    for i, document in enumerate(shaped):
+        control_tokens.refuse(f"documents[{i}]", [document.doc_id, document.title, document.text])
+        checked.append({"doc_id": document.doc_id or document.title or str(i + 1), "text": document.text})
+    return checked

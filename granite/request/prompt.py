@@ -8,36 +8,44 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from granite.errors import InvalidInput
+from granite.request.control_tokens import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 from granite.request.conversation import Conversation
 
 
-class PromptFormat:
-    """The chat template of this server."""
+class PromptTemplate:
+    """The server's chat template."""
 
-    def __init__(self, template: Path) -> None:
-        self._template = template.read_text(encoding="utf-8")
+    def __init__(self, path: Path) -> None:
+        self._template = path.read_text(encoding="utf-8")
 
-    def format(self, asked: Conversation) -> str:
-        """The text that is tokenised. Raises InvalidInput where a request's own template makes none."""
-        if asked.text is not None:
-            return asked.text
-        # What a caller writes for the template stands below what was checked.
+    def render(self, conversation: Conversation) -> str:
+        """Return the text to tokenize. Raises InvalidInput if the request's own template does not render.
+
+        Fill in the middle: the prefix, then the suffix, each after its token, and the model writes on after the third.
+        Source: Bavarian et al., "Efficient Training of Language Models to Fill in the Middle", 2022.
+        """
+        text = conversation.text
+        if text is not None:
+            if conversation.suffix is None:
+                return text
+            return f"{FIM_PREFIX}{text}{FIM_SUFFIX}{conversation.suffix}{FIM_MIDDLE}"
+        # The caller's arguments come first: they cannot replace what was checked.
         arguments: dict[str, Any] = {
-            **asked.template_arguments,
-            "thinking": asked.controls.thinking,
-            "controls": asked.controls.told,
+            **conversation.template_arguments,
+            "thinking": conversation.controls.thinking,
+            "controls": conversation.controls.of_assistant,
         }
         try:
             rendered: Any = render_jinja_template(
-                conversations=[asked.turns],
-                tools=list(asked.tools.definitions) or None,
-                documents=asked.documents or None,
-                chat_template=self._template if asked.template is None else asked.template,
-                add_generation_prompt=asked.add_generation_prompt,
+                conversations=[conversation.messages],
+                tools=list(conversation.tools.definitions) or None,
+                documents=conversation.documents or None,
+                chat_template=self._template if conversation.template is None else conversation.template,
+                add_generation_prompt=conversation.add_generation_prompt,
                 **arguments,
             )
         except Exception as error:  # a template is a program: it can raise anything
-            raise InvalidInput(f"chat_template does not render: {type(error).__name__}.") from None
+            raise InvalidInput(f"`chat_template` cannot be rendered: {type(error).__name__}.") from None
         if not rendered[0][0]:
-            raise InvalidInput("chat_template renders nothing: the model needs a prompt.")
+            raise InvalidInput("`chat_template` renders an empty prompt; the model needs a text.")
         return str(rendered[0][0])

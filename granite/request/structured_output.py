@@ -1,74 +1,113 @@
-"""Guided decoding: the grammar that an answer cannot leave."""
+"""Guided decoding: what constrains the answer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from granite.request import json_schema as enforceable
-from granite.request import response_format
-from granite.request.conversation import Conversation
-from granite.request.faults import Faults, shown
-from granite.request.further_sampling import FurtherSampling
+from pydantic import Field, TypeAdapter
+
+from granite.errors import InvalidInput
+from granite.request import json_schema, key_order, shape
 from granite.request.inputs import Inputs
-
-Guide = dict[str, Any]
-"""The one field of vLLM's StructuredOutputsParams that guides the answer."""
-
-Refusal = Callable[[Guide], str | None]
-"""Why the engine cannot take a guide; None where it can."""
+from granite.request.shape import Shape
+from granite.request.tools import Tools
 
 
-def checked(
-    faults: Faults, inputs: Inputs, conversation: Conversation, further: FurtherSampling, refusal: Refusal
-) -> Guide | None:
-    """What guides the answer, if anything does; what contradicts, and what the engine refuses, is added to `faults`."""
-    tools, schema, own = conversation.tools, response_format.checked(faults, inputs.response_format), further.guide
-    guides = [name for name, given in (("response_format", schema is not None), ("tool_choice", tools.forced)) if given]
-    for name in ("allowed_token_ids", "stop_token_ids"):
-        if name in further.sampled and (guides or own):
-            faults.add("sampling_params", f"sampling_params.{name} must be left out beside {(guides or [*own])[0]}.")
-    if tools.forced and (inputs.given("stop") or inputs.given("stop_sequences")):
-        name = "stop" if inputs.given("stop") else "stop_sequences"
-        faults.add(name, f"{name} must be left out beside a tool_choice that forces a call, which it could cut.")
-    if len(own) > 1 or (own and guides):
-        faults.add("sampling_params", f"{' and '.join([*guides, *own])} each guide the answer: leave all but one out.")
-    elif own:
-        (name,) = own
-        _refuse(faults, "sampling_params", f"sampling_params.{name} is", own, refusal)
-        return own
-    elif tools.forced:
-        for function, parameters in tools.forced.items():
-            _refuse(faults, "tools", f"The parameters of {shown(function)} are", {"json": parameters}, refusal)
-        return _tag(tools.grammar())
-    elif schema is not None:
-        if conversation.controls.grounded:
-            faults.add(
-                "response_format", "response_format must be text beside citations and hallucinations, which are lists."
-            )
-        _refuse(faults, "response_format", "response_format.json_schema.schema is", {"json": schema}, refusal)
-        return _tag(_after_thoughts(schema)) if conversation.controls.thinking else {"json": schema}
-    return None
+@dataclass(frozen=True)
+class Guide:
+    """`field` of vLLM's StructuredOutputsParams and its `value`. `source`: the input to name if the engine refuses it."""
 
+    field: str
+    value: Any
+    source: str
 
-def _refuse(faults: Faults, name: str, what: str, guide: Guide, refusal: Refusal) -> None:
-    reason = enforceable.refusal(guide.get("json")) or refusal(guide)
-    if reason is not None:
-        faults.add(name, f"{what} not one that guided decoding can take: {reason}")
-
-
-def _tag(structure: dict[str, Any]) -> Guide:
-    return {"structural_tag": json.dumps({"type": "structural_tag", "format": structure})}
-
-
-def _after_thoughts(schema: dict[str, Any]) -> dict[str, Any]:
-    """Thoughts are free, the response is not."""
-    answer = {"type": "json_schema", "json_schema": schema, "max_whitespace_cnt": 1}
-    return {
-        "type": "sequence",
-        "elements": [
+    def after_thoughts(self) -> Guide:
+        """Leave the thoughts free, and constrain the response, if this is a schema."""
+        if self.field != "json":
+            return self
+        answer = {"type": "json_schema", "json_schema": self.value, "max_whitespace_cnt": 1}
+        elements = [
             {"type": "tag", "begin": "<think>", "content": {"type": "any_text"}, "end": "</think>"},
             {"type": "tag", "begin": "<response>", "content": answer, "end": "</response>"},
-        ],
-    }
+        ]
+        return _tag({"type": "sequence", "elements": elements}, self.source)
+
+
+class _Schema(Shape):
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class _WithSchema(Shape, extra="forbid"):
+    type: Literal["json_schema"]
+    json_schema: _Schema
+
+
+class _Plain(Shape, extra="forbid"):
+    type: Literal["text", "json_object", "json_schema"]
+
+
+class _Constraints(Shape):
+    json_: dict[str, Any] | None = Field(None, alias="json")
+    regex: Annotated[str, Field(min_length=1)] | None = None
+    choice: list[Annotated[str, Field(min_length=1)]] | None = None
+    grammar: Annotated[str, Field(min_length=1)] | None = None
+    structural_tag: Annotated[str, Field(min_length=1)] | None = None
+
+
+_PLAIN, _WITH_SCHEMA, _CONSTRAINTS = TypeAdapter(_Plain), TypeAdapter(_WithSchema), TypeAdapter(_Constraints)
+
+
+def response_schema(inputs: Inputs, tools: Tools) -> dict[str, Any] | None:
+    """Check `response_format`; return the JSON schema that the answer must fit, if there is one.
+
+    Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-response_format
+    """
+    given = inputs.response_format
+    if given is None:
+        return None
+    if given.get("type") == "json_schema":
+        checked = shape.check(_WITH_SCHEMA, given, "response_format")
+        schema = _checked_schema("response_format.json_schema.schema", checked.json_schema.schema_)
+    elif shape.check(_PLAIN, given, "response_format").type == "text":
+        return None
+    else:
+        schema = {"type": "object"}
+    if tools.callable:
+        raise InvalidInput(
+            "`response_format` cannot be combined with `tools` unless `tool_choice` is none: it would rule out calls."
+        )
+    return schema
+
+
+def guide(
+    tools: Tools, schema: dict[str, Any] | None, constraints: dict[str, Any], sampled: dict[str, Any]
+) -> Guide | None:
+    """Return what constrains the answer: the schema of response_format, a forced call, or one of sampling_params.
+
+    `constraints`, `sampled`: what sampling_params sets of StructuredOutputsParams and of SamplingParams.
+    """
+    given = {"response_format": schema is not None, "tool_choice": tools.forced, **dict.fromkeys(constraints, True)}
+    sources = [name for name in given if given[name]]
+    if len(sources) > 1:
+        raise InvalidInput(f"`{sources[0]}` and `{sources[1]}` both constrain the output; use one.")
+    for name in ("allowed_token_ids", "stop_token_ids"):
+        if sources and name in sampled:
+            raise InvalidInput(f"`{name}` cannot be combined with `{sources[0]}`; remove one of them.")
+    shape.check(_CONSTRAINTS, constraints, "sampling_params")
+    for name, value in constraints.items():
+        return Guide(name, _checked_schema("sampling_params.json", value) if name == "json" else value, name)
+    if tools.forced:
+        return _tag(tools.grammar(), "tools")
+    return None if schema is None else Guide("json", schema, "response_format")
+
+
+def _checked_schema(where: str, schema: dict[str, Any]) -> dict[str, Any]:
+    json_schema.check(where, schema)
+    ordered: dict[str, Any] = key_order.of_schema(schema)
+    return ordered
+
+
+def _tag(structure: dict[str, Any], source: str) -> Guide:
+    return Guide("structural_tag", json.dumps({"type": "structural_tag", "format": structure}), source)

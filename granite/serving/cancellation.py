@@ -1,9 +1,9 @@
 """How Cog's cancel reaches a running answer.
 
-coglet cancels by calling `.cancel()` on the `concurrent.futures.Future` that `asyncio.run_coroutine_threadsafe` gave it
-for predict(). predict() returns a generator early, so that future has finished and its `cancel` does nothing. This
-module stands in for `asyncio.run_coroutine_threadsafe` in the worker and gives every future a `cancel` that also tells
-the request. Where coglet stops calling that function, `current()` is None: the request then runs on, and its log says so.
+coglet cancels by calling `.cancel()` on the `concurrent.futures.Future` that `asyncio.run_coroutine_threadsafe` returned
+for predict(). predict() returns a generator early, so that future is done and its `cancel` does nothing. This module
+replaces `asyncio.run_coroutine_threadsafe` in the worker, so that every future's `cancel` also notifies the request. If
+coglet stops calling that function, `current()` is None: the request then runs on, and its log says so.
 """
 
 from __future__ import annotations
@@ -18,44 +18,44 @@ from typing import Any
 
 
 class Cancellation:
-    """Whether one request was canceled, and whom to tell. Any thread may call it."""
+    """Whether one request was canceled, and what to call then. Any thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._canceled = False
-        self._tell: Callable[[], object] | None = None
+        self._callback: Callable[[], object] | None = None
 
-    def on_cancel(self, tell: Callable[[], object]) -> None:
-        """Call `tell` once when the request is canceled; at once if it was already."""
+    def on_cancel(self, callback: Callable[[], object]) -> None:
+        """Call `callback` once when the request is canceled; at once if it already was."""
         with self._lock:
-            self._tell = tell
+            self._callback = callback
             canceled = self._canceled
         if canceled:
-            tell()
+            callback()
 
     def cancel(self) -> None:
         with self._lock:
             first, self._canceled = not self._canceled, True
-            tell = self._tell
-        if first and tell is not None:
-            tell()
+            callback = self._callback
+        if first and callback is not None:
+            callback()
 
 
 _current: ContextVar[Cancellation | None] = ContextVar("cancellation", default=None)
 
 
 def current() -> Cancellation | None:
-    """The cancellation of the request that this code runs for."""
+    """The cancellation of the current request."""
     return _current.get()
 
 
 def install() -> None:
-    """Stand in for `asyncio.run_coroutine_threadsafe` in this process; a second call changes nothing."""
-    if not hasattr(asyncio.run_coroutine_threadsafe, "tells_cancellations"):
-        asyncio.run_coroutine_threadsafe = _telling(asyncio.run_coroutine_threadsafe)
+    """Replace `asyncio.run_coroutine_threadsafe` in this process; a second call changes nothing."""
+    if not hasattr(asyncio.run_coroutine_threadsafe, "notifies_requests"):
+        asyncio.run_coroutine_threadsafe = _notifying(asyncio.run_coroutine_threadsafe)
 
 
-def _telling(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+def _notifying(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
     def run_coroutine_threadsafe(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Future[Any]:
         cancellation = Cancellation()
         # The loop copies this thread's context when the coroutine is handed over: predict() finds its own there.
@@ -64,7 +64,7 @@ def _telling(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
             future = submit(coroutine, loop)
         finally:
             _current.reset(token)
-        # Weak: a future that held itself would keep predict()'s generator, and with it a request that nobody reads.
+        # Weak: a future that held itself would keep predict()'s generator, and with it its request alive.
         cancel_future = weakref.WeakMethod(future.cancel)
 
         def cancel() -> bool:
@@ -75,5 +75,5 @@ def _telling(submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         future.cancel = cancel  # type: ignore[method-assign]
         return future
 
-    run_coroutine_threadsafe.tells_cancellations = True  # type: ignore[attr-defined]
+    run_coroutine_threadsafe.notifies_requests = True  # type: ignore[attr-defined]
     return run_coroutine_threadsafe

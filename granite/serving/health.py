@@ -1,11 +1,11 @@
-"""`python -m granite.serving.health ready | live`: is this container's server to be sent requests, or to be left running?
+"""`python -m granite.serving.health ready | live`: a container's probe, and the reading of Cog's `/health-check`.
 
-For Docker's HEALTHCHECK, Compose and Kubernetes' exec probes: Cog's `/health-check` always answers 200, so the `status`
-in it is what counts. Exit 0: yes. Exit 1: no, and one sentence on stderr says why. Standard library only.
+For Docker's HEALTHCHECK, Compose and Kubernetes' exec probes: `/health-check` always answers 200, so only the `status` in
+its body counts. Exit 0: yes. Exit 1: no, and one sentence on stderr says why. Standard library only.
 
-A port that refuses is neither ready nor alive. Cog opens it before setup begins, so a starting server refuses for the
-first seconds only, which a startup probe covers. From SIGTERM on it refuses while the last answers finish: nobody kills
-a server for that, because Docker only reports a failed check, and Kubernetes asks a pod that ends for readiness alone, since 1.25.
+A port that refuses connections is neither ready nor alive. Cog opens it before setup, so a starting server refuses for
+its first seconds only, which a startup probe covers. From SIGTERM on it refuses while the last answers finish. That kills
+no server: Docker only reports a failed check, and Kubernetes (since 1.25) runs no liveness probe on a terminating pod.
 """
 
 from __future__ import annotations
@@ -13,79 +13,87 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
+import urllib.request
 from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 
-from granite.cli.client import DIRECT
-from granite.cli.sentence import sentence
-
 READY = ("READY", "BUSY")
-"""BUSY is at capacity for the moment: it serves, and a restart would only lose what it runs."""
+"""BUSY is at capacity for the moment: it serves, and a restart would lose what it runs."""
 
 DEAD = ("UNHEALTHY", "SETUP_FAILED", "DEFUNCT")
-"""What only a restart can help. Anything else, such as STARTING or a status of a later Cog, is alive and not ready."""
+"""Only a restart helps. Any other status, such as STARTING or one of a later Cog, is alive and not ready."""
 
-SECONDS = 8
-"""Cog gives the predictor's own check 5 of them. The probe's limit in a manifest is longer, so that the sentence is told."""
+TIMEOUT = 8
+"""Seconds. Cog gives the predictor's own check 5 of them; a manifest's probe timeout is longer."""
+
+NO_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""The server is on this machine's loopback, whatever proxy the environment names."""
+
+COG_PREFIX = re.compile(
+    r"^.*?(?:Setup failed: setup failed|Async prediction failed|Generator iteration error): (?:\w+: )?", re.DOTALL
+)
+"""What Cog puts before an error; the last word is the exception's name."""
 
 
-class NoAnswer(Exception):
-    """Cog did not say how it is; a sentence says what came instead."""
+class NoHealth(Exception):
+    """Cog did not report its health; the message says what happened instead."""
+
+
+def health(port: int | str, timeout: float = TIMEOUT) -> dict[str, Any]:
+    """`/health-check` of the server on this machine's loopback: `status`, `setup` and more. Raises NoHealth."""
+    try:
+        with NO_PROXY.open(f"http://127.0.0.1:{port}/health-check", timeout=timeout) as response:
+            body: dict[str, Any] = json.load(response)
+            body["status"].upper()
+            return body
+    except (HTTPError, ValueError, LookupError, TypeError, AttributeError):
+        raise NoHealth(f"The server on port {port} is not Cog: it reports no status.") from None
+    except (OSError, HTTPException) as error:
+        raise NoHealth(f"Nothing answers on port {port}: {getattr(error, 'reason', error)}.") from None
+
+
+def without_prefix(text: str) -> str:
+    """Our sentence in a prediction's `error` or a failed setup's logs; unchanged if Cog's wording has moved."""
+    return COG_PREFIX.sub("", text.strip(), count=1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    question = parser().parse_args(argv).question
+    check = parser().parse_args(argv).check
     try:
-        health = ask(os.environ.get("PORT") or "5000")
-    except NoAnswer as error:
-        return no(str(error))
-    status = health["status"]
-    if status in READY or (question == "live" and status not in DEAD):
+        body = health(os.environ.get("PORT") or "5000")
+    except NoHealth as error:
+        print(error, file=sys.stderr)
+        return 1
+    status = body["status"]
+    if status in READY or (check == "live" and status not in DEAD):
         return 0
-    return no(f"The server is {status}: {reason}" if (reason := why(health)) else f"The server is {status}.")
+    reason = _reason(body)
+    print(f"The server is {status}: {reason}" if reason else f"The server is {status}.", file=sys.stderr)
+    return 1
 
 
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m granite.serving.health",
-        description="Ask the server in this container for its health. Exit 0: yes. Exit 1: no; stderr says why.",
+        description="Check the server in this container. Exit 0: yes. Exit 1: no; stderr says why.",
         epilog="PORT is the server's port (default 5000).",
     )
     parser.add_argument(
-        "question",
+        "check",
         choices=("ready", "live"),
-        help="ready: may it be sent requests (READY, BUSY)? live: would a restart only do harm (these, STARTING, and "
-        "what is not known to be dead)?",
+        help="ready: send it requests (READY, BUSY). live: leave it running (READY, BUSY, STARTING and unknown states).",
     )
     return parser
 
 
-def ask(port: str) -> dict[str, Any]:
-    """`/health-check` of this container's server. Raises NoAnswer."""
-    try:
-        with DIRECT.open(f"http://127.0.0.1:{port}/health-check", timeout=SECONDS) as response:
-            health: dict[str, Any] = json.load(response)
-            health["status"].upper()
-            return health
-    except (HTTPError, ValueError, LookupError, TypeError, AttributeError):
-        raise NoAnswer(f"What answers on port {port} is not Cog: it tells no status.") from None
-    except (OSError, HTTPException) as error:
-        raise NoAnswer(f"Nothing answers on port {port}: {getattr(error, 'reason', error)}.") from None
-
-
-def why(health: dict[str, Any]) -> str:
-    """The failed setup's sentence, or the predictor's own."""
-    if health["status"] == "SETUP_FAILED":
-        return sentence((health.get("setup") or {}).get("logs") or "")
-    return health.get("user_healthcheck_error") or ""
-
-
-def no(reason: str) -> int:
-    print(reason, file=sys.stderr)
-    return 1
+def _reason(body: dict[str, Any]) -> str:
+    if body["status"] == "SETUP_FAILED":
+        return without_prefix((body.get("setup") or {}).get("logs") or "")
+    return body.get("user_healthcheck_error") or ""
 
 
 if __name__ == "__main__":

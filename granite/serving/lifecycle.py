@@ -1,13 +1,13 @@
-"""How a server ends: in order after SIGTERM, and at once where it can answer nobody any more.
+"""How a server ends: in order after SIGTERM, and at once when it can answer nobody any more.
 
-Watches from the event loop of the engine. What ends the server at once: the engine died; it has not answered for
-STUCK_SECONDS; Cog says that all its slots are taken while nothing runs, for LOST_SECONDS (a prediction whose id cannot be
-a directory's name costs Cog its slot for ever).
+It watches from the engine's event loop. Three faults end the server at once: the engine died; the engine hangs; Cog has
+no free slot while nothing runs (a prediction whose id cannot be a directory name costs Cog its slot for ever).
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -15,39 +15,27 @@ import structlog
 from granite.errors import EngineDied, ServerStopped
 from granite.serving.running import Running
 
-TICK_SECONDS = 0.25
-CHECK_SECONDS = 15
-STUCK_SECONDS = 120
-LOST_SECONDS = 60
-LEAVE_SECONDS = 1
-"""For running requests to end, and again for their sentences to leave, before the server is killed."""
 
-CANCEL_SECONDS = 5
-STOP_SECONDS = 12
-"""For the OpenAI API's port and the engine's processes to end: vLLM itself kills those before that."""
+class WatchedCog(Protocol):
+    """`CogServer`."""
 
-WEBHOOK_SECONDS = 1
-"""For Cog to tell what it waits for nobody to fetch: the end of predictions that were sent with respond-async."""
-
-
-class Host(Protocol):
-    """The Cog server."""
-
-    async def hold(self) -> bool: ...
+    async def keep_alive(self) -> bool: ...
     def release(self) -> None: ...
-    async def listening(self) -> bool: ...
+    async def is_listening(self) -> bool: ...
     async def status(self) -> str: ...
     def kill(self) -> None: ...
 
 
 class WatchedEngine(Protocol):
+    """`Engine`."""
+
     @property
     def dead(self) -> bool: ...
-    async def answer(self) -> None: ...
+    async def ping(self) -> None: ...
     def stop(self) -> None: ...
 
 
-class Door(Protocol):
+class WatchedAPI(Protocol):
     """The OpenAI API."""
 
     @property
@@ -56,20 +44,45 @@ class Door(Protocol):
     async def stop(self) -> None: ...
 
 
-class Lifecycle:
-    """Of one server. `failure`: why it can answer nobody any more; None while it can."""
+@dataclass(frozen=True)
+class Timing:
+    """Seconds."""
 
-    def __init__(self, host: Host, engine: WatchedEngine, running: Running, door: Door | None, grace: float) -> None:
-        """`running`: Cog's predictions. `grace`: seconds that running requests have to finish after SIGTERM."""
-        self._host = host
+    grace: float = 30
+    """For running requests to finish after SIGTERM."""
+    tick: float = 0.25
+    check: float = 15
+    hung: float = 120
+    """Without an answer of the engine."""
+    slots_lost: float = 60
+    leave: float = 1
+    """For running requests to end before the server is killed, and again for their errors to be sent."""
+    cancel: float = 5
+    webhooks: float = 1
+    """For Cog to deliver the last webhooks."""
+    stop: float = 12
+    """For the OpenAI API's port and the engine's processes to end: vLLM kills those before that."""
+
+
+class Lifecycle:
+    def __init__(
+        self,
+        cog: WatchedCog,
+        engine: WatchedEngine,
+        predictions: Running,
+        openai_api: WatchedAPI | None,
+        timing: Timing,
+    ) -> None:
+        self._cog = cog
         self._engine = engine
-        self._running = running
-        self._door = door
-        self._grace = grace
+        self._openai_api = openai_api
+        self._running = [predictions, *([openai_api.running] if openai_api else [])]
+        self._timing = timing
         self._failure: str | None = None
 
     @property
     def failure(self) -> str | None:
+        """Why this server can answer nobody any more; None while it can."""
         return "The engine died" if self._engine.dead else self._failure
 
     def start(self) -> None:
@@ -79,72 +92,66 @@ class Lifecycle:
     async def watch(self) -> None:
         """Returns when the server ends."""
         log = structlog.get_logger()
-        held = await self._host.hold()
-        if not held:
-            log.warning(
-                "Cog's port does not answer on loopback: after SIGTERM only Cog's open responses are waited for"
-            )
+        kept = await self._cog.keep_alive()
+        if not kept:
+            log.warning("Cog's port does not answer on loopback: SIGTERM will wait only for Cog's open responses")
         checks = asyncio.create_task(self._check())
         try:
-            while self.failure is None and (not held or await self._host.listening()):  # noqa: ASYNC110  # neither tells us
-                await asyncio.sleep(TICK_SECONDS)
+            while self.failure is None and (not kept or await self._cog.is_listening()):  # noqa: ASYNC110  # no event exists for either
+                await asyncio.sleep(self._timing.tick)
             if self.failure is None:
-                log.info("Stopping: no new requests", running=self._left, grace=self._grace)
+                log.info("Stopping: no new requests", running=self._count, grace=self._timing.grace)
                 await self._drain(log)
             if self.failure is not None:
                 log.error(f"{self.failure}: the server ends")
-                await self._leave()
-                self._host.kill()
+                await self._fail_running()
+                self._cog.kill()
             else:
                 await self._stop(log)
         finally:
             checks.cancel()
-            self._host.release()
+            self._cog.release()
 
     @property
-    def _doors(self) -> list[Running]:
-        return [self._running, *([self._door.running] if self._door else [])]
-
-    @property
-    def _left(self) -> int:
-        return sum(map(len, self._doors))
+    def _count(self) -> int:
+        return sum(map(len, self._running))
 
     async def _ended(self, seconds: float) -> bool:
-        return all(await asyncio.gather(*(door.ended(seconds) for door in self._doors)))
+        return all(await asyncio.gather(*(running.ended(seconds) for running in self._running)))
 
     async def _drain(self, log: Any) -> None:
-        if self._door:
-            self._door.drain()
-        # What Cog took just before its port closed is on its way here.
-        await asyncio.sleep(TICK_SECONDS)
-        predicting = bool(self._running)
-        if not await self._ended(self._grace):
-            log.warning("Canceling what still runs", running=self._left)
-            for door in self._doors:
-                door.cancel()
-            await self._ended(CANCEL_SECONDS)
-        if predicting:
-            await asyncio.sleep(WEBHOOK_SECONDS)
+        if self._openai_api:
+            self._openai_api.drain()
+        # Requests that Cog accepted just before its port closed are still on their way here.
+        await asyncio.sleep(self._timing.tick)
+        had_predictions = bool(self._running[0])
+        if not await self._ended(self._timing.grace):
+            log.warning("Canceling what still runs", running=self._count)
+            for running in self._running:
+                running.cancel()
+            await self._ended(self._timing.cancel)
+        if had_predictions:
+            await asyncio.sleep(self._timing.webhooks)
 
-    async def _leave(self) -> None:
-        """Every request ends with a sentence: those that a dead engine does not tell itself, and all of one that is deaf."""
-        if self._door:
-            self._door.drain()
+    async def _fail_running(self) -> None:
+        """Fail every running request with one sentence, whether the engine died or hung."""
+        if self._openai_api:
+            self._openai_api.drain()
         if self._engine.dead:
-            await self._ended(LEAVE_SECONDS)
-        for door in self._doors:
-            door.cancel(EngineDied() if self._engine.dead else ServerStopped())
-        await self._ended(LEAVE_SECONDS)
-        # What was told is still on its way through Cog.
-        await asyncio.sleep(LEAVE_SECONDS)
+            await self._ended(self._timing.leave)
+        for running in self._running:
+            running.cancel(EngineDied() if self._engine.dead else ServerStopped())
+        await self._ended(self._timing.leave)
+        # Cog is still sending the errors.
+        await asyncio.sleep(self._timing.leave)
 
     async def _stop(self, log: Any) -> None:
-        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
-        for stop in (*([self._door.stop] if self._door else []), self._stop_engine):
+        deadline = asyncio.get_running_loop().time() + self._timing.stop
+        for stop in (*([self._openai_api.stop] if self._openai_api else []), self._stop_engine):
             try:
                 async with asyncio.timeout_at(deadline):
                     await stop()
-            except Exception as error:  # what does not stop by itself ends with the process
+            except Exception as error:  # it then ends with the process
                 log.warning("A part did not stop in order", part=stop.__qualname__, error=type(error).__name__)
 
     async def _stop_engine(self) -> None:
@@ -153,16 +160,18 @@ class Lifecycle:
     async def _check(self) -> None:
         lost = 0.0
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self._timing.check)
             try:
-                async with asyncio.timeout(STUCK_SECONDS):
-                    await self._engine.answer()
+                async with asyncio.timeout(self._timing.hung):
+                    await self._engine.ping()
             except TimeoutError:
-                self._failure = f"The engine has not answered for {STUCK_SECONDS} s"
+                self._failure = f"The engine has not answered for {self._timing.hung} s"
                 return
-            except Exception as error:  # a failed question is no reason to ask no more
-                structlog.get_logger().warning("The engine could not be asked how it is", error=type(error).__name__)
-            busy = not self._running and await self._host.status() == "BUSY"
-            lost = lost + CHECK_SECONDS if busy and not self._running else 0
-            if lost >= LOST_SECONDS:
+            except Exception as error:  # keep polling after an unexpected error
+                structlog.get_logger().warning("The engine's ping failed", error=type(error).__name__)
+            predictions = self._running[0]
+            busy = not predictions and await self._cog.status() == "BUSY"
+            lost = lost + self._timing.check if busy and not predictions else 0
+            if lost >= self._timing.slots_lost:
                 self._failure = "Cog has lost its slots"
+                return

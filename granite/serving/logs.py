@@ -1,6 +1,6 @@
-"""The lines that a prediction's `logs` hold: structlog, printed as the public model page shows them.
+"""The lines of a prediction's `logs`, printed by structlog as the public model page shows them.
 
-Console form: time, level, event, then `key=value` sorted by key, values bare. JSON form: one object a line.
+Console: time, level, event, then `key=value` sorted by key, values without quotes. JSON: one object per line.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from structlog.dev import Column, ConsoleRenderer, KeyValueColumnFormatter, LogL
 from granite.settings import Settings
 
 LONG_TEXT = 2000
-"""Characters above which a text that stands elsewhere in full is shown by its two ends."""
+"""Characters above which a text is written whole once, and elsewhere as its beginning, its end and its length."""
 
 PROMPT_KEYS = ("user_prompt", "formatted_prompt", "text")
 
-TEXTS_OF_SAMPLING = ("stop", "bad_words", "structured_outputs")
-"""Fields of vLLM's SamplingParams that hold a caller's words."""
+CALLER_TEXTS = ("stop", "bad_words", "structured_outputs")
+"""Fields of vLLM's SamplingParams that hold a caller's text."""
 
 WRITTEN_WHOLE = ("formatted_prompt", "text")
-"""A user's prompt is part of the formatted one, so it is never the place where a long text stands whole."""
+"""The user's prompt is part of the formatted one, which holds it whole."""
 
 
 def configure(settings: Settings) -> None:
@@ -43,10 +43,10 @@ def configure(settings: Settings) -> None:
 
 
 class StdoutLogger:
-    """Writes each entry to whatever `sys.stdout` is then.
+    """Writes each entry to the current `sys.stdout`.
 
-    coglet's stdout sends a line to the prediction whose context it was written in. structlog's own print logger keeps a
-    weak reference to the file, which coglet's object does not allow.
+    coglet's stdout sends a line to the prediction in whose context it was written. structlog's own PrintLogger keeps a
+    weak reference to the file, which coglet's object does not support.
     """
 
     def msg(self, message: str) -> None:
@@ -55,16 +55,15 @@ class StdoutLogger:
     debug = info = warning = error = msg
 
 
-def ends(text: str) -> str:
-    """A long text's beginning, end and length."""
-    half = LONG_TEXT // 4
-    return f"{text[:half]} … {text[-half:]} ({len(text)} characters)"
+def abbreviated(text: str) -> str:
+    quarter = LONG_TEXT // 4
+    return f"{text[:quarter]} … {text[-quarter:]} ({len(text)} characters)"
 
 
 def _shorten(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in PROMPT_KEYS:
         if key not in WRITTEN_WHOLE and len(entry.get(key) or "") > LONG_TEXT:
-            entry[key] = ends(entry[key])
+            entry[key] = abbreviated(entry[key])
     return entry
 
 
@@ -74,16 +73,16 @@ def _redact(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> M
             entry[key] = f"<{len(entry[key])} characters>"
     if "sampling_params" in entry:
         shown = copy.copy(entry["sampling_params"])
-        for name in TEXTS_OF_SAMPLING:
+        for name in CALLER_TEXTS:
             if getattr(shown, name):
-                setattr(shown, name, _LeftOut())
+                setattr(shown, name, _Redacted())
         entry["sampling_params"] = repr(shown)
     return entry
 
 
-class _LeftOut:
+class _Redacted:
     def __repr__(self) -> str:
-        return "<left out>"
+        return "<redacted>"
 
 
 def _console() -> ConsoleRenderer:

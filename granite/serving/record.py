@@ -1,49 +1,60 @@
-"""What a request leaves behind: its log lines and its metrics."""
+"""One prediction's log lines and metrics."""
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
+
+import structlog
 
 from granite.output.answer import Answer, Delta
 from granite.serving import metrics
 
 
 class Record:
-    """Writes down one answer as it grows and ends."""
+    """Used in the request's own context, where its log lines reach the prediction; complete before the stream ends."""
 
-    def __init__(self, answer: Answer, log: Any, scope: Any) -> None:
-        """`log`: a structlog logger bound to the request. `scope`: Cog's, of this prediction."""
-        self._answer = answer
-        self._log = log
+    def __init__(self, user_prompt: str, scope: Any) -> None:
+        """`scope`: Cog's, of this prediction."""
+        self.id = uuid.uuid4().hex
+        self.answer = Answer()
         self._scope = scope
+        self._log = structlog.get_logger().bind(request_id=self.id, user_prompt=user_prompt)
         self._sent = False
+        self._log.info("predict() commencing")
 
-    def add(self, delta: Delta) -> None:
-        self._answer.add(delta)
+    def prompt(self, text: str) -> None:
+        self._log.debug("Formatted prompt using chat template", formatted_prompt=text)
 
-    def cannot_cancel(self) -> None:
+    def params(self, params: Any) -> None:
+        self._log.debug("SamplingParams", sampling_params=params)
+
+    def not_cancelable(self) -> None:
         self._log.warning("This request cannot be canceled: Cog no longer submits it as this package expects")
 
-    def sending(self) -> None:
-        """A chunk is given to Cog; called on the prediction's own thread."""
+    def add(self, delta: Delta) -> None:
+        self.answer.add(delta)
+
+    def chunk_sent(self) -> None:
+        """Called on the prediction's own thread."""
         if not self._sent:
             self._sent = True
-            metrics.FIRST_CHUNK.observe(self._answer.seconds)
+            metrics.FIRST_CHUNK.observe(self.answer.seconds)
 
     def end(self, error: BaseException | None) -> None:
-        """Log how it ended and record the metrics. `error`: None, asyncio.CancelledError, or what the engine raised."""
-        for name, value in self._answer.metrics().items():
+        """`error`: None, asyncio.CancelledError, or what the engine raised."""
+        for name, value in self.answer.metrics().items():
             self._scope.record_metric(name, value)
         if isinstance(error, asyncio.CancelledError):
             outcome = "canceled"
-            self._log.info("predict() canceled", output_token_count=self._answer.tokens)
+            self._log.info("predict() canceled", output_token_count=self.answer.tokens)
         elif error is not None:
             outcome = "failed"
-            self._log.error("predict() failed", error=type(error).__name__, output_token_count=self._answer.tokens)
+            self._log.error("predict() failed", error=type(error).__name__, output_token_count=self.answer.tokens)
         else:
             outcome = "succeeded"
-            self._log.debug("result", finish_reason=self._answer.finish_reason, text=self._answer.text)
-            self._log.info(f"Generation took {self._answer.seconds:.2f}s")
+            self._log.debug("result", finish_reason=self.answer.finish_reason, text=self.answer.text)
+            self._log.info(f"Generation took {self.answer.seconds:.2f}s")
             self._log.info("predict() complete")
         metrics.PREDICTIONS.labels(outcome).inc()

@@ -1,4 +1,4 @@
-"""The requests of one door that are being answered."""
+"""The requests of one API that are being answered."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from granite.errors import EngineError
 
 
 class Running:
-    """Tasks of the event loop, one for each request; used on that loop alone, but for `len`."""
+    """One task for each request. Used on the tasks' event loop alone, except for `len`."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.reason: EngineError | None = None
+        """Why all of them were canceled, if they were."""
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -23,21 +24,21 @@ class Running:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def add_current(self, ended: Callable[[asyncio.Task[Any]], None]) -> None:
-        """Add the task that this code runs in; `ended` is told of its end."""
+    def add_current(self, on_end: Callable[[asyncio.Task[Any]], None]) -> None:
+        """Add the current task; `on_end` is called with it when it ends."""
         task = asyncio.current_task()
         assert task is not None
-        task.add_done_callback(ended)
+        task.add_done_callback(on_end)
         self.add(task)
 
     def cancel(self, reason: EngineError | None = None) -> None:
-        """`reason`: what the requests fail by; without one they end as canceled."""
+        """Cancel all. `reason`: the error they fail with; without one they end as canceled."""
         self.reason = reason
         for task in self._tasks:
             task.cancel()
 
     async def ended(self, seconds: float) -> bool:
-        """Wait until none is left, at most so long; whether none is."""
+        """Wait at most so long for all to end, later ones included; whether all have."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._tasks and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._tasks, timeout=left)

@@ -1,8 +1,8 @@
 """From the event loop, where the engine lives, to the thread on which Cog sends one prediction's chunks.
 
-Cog collects what an async generator yields and sends it when it ends. What it streams is a plain generator: it awaits
-`async predict()` on its event loop, then iterates the generator that predict() returned on the prediction's own thread.
-So a task on the loop pumps the engine's deltas into a queue, and the generator drains the queue.
+Cog collects what an async generator yields and sends it all at the end. What it streams is a plain generator: it awaits
+`async predict()` on its event loop, then iterates the returned generator on the prediction's own thread. So a task on the
+loop pumps the engine's deltas into a queue, and the generator drains the queue.
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from granite.serving.record import Record
 from granite.serving.running import Running
 
 
-def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output, running: Running) -> ConcatenateIterator[str]:
-    """Start the pump on the running loop and return the generator of the chunks that `output` makes of the deltas.
+def stream(deltas: AsyncGenerator[Delta], output: Output, record: Record, running: Running) -> ConcatenateIterator[str]:
+    """Start pumping on the running loop and return the generator of the chunks that `output` makes of the deltas.
 
-    The generator raises what `deltas` raised, and cog.CancelationException where the request was canceled. `record` is
-    kept on the loop, in the request's own context, and is complete before the generator ends: Cog takes no log line or
-    metric after that.
+    The generator raises what `deltas` raised, and cog.CancelationException if the request was canceled. The record is
+    complete before the generator ends: Cog takes no log line or metric after that.
     """
     loop = asyncio.get_running_loop()
     queue: SimpleQueue[Delta | BaseException | None] = SimpleQueue()
@@ -57,35 +56,32 @@ def chunks(deltas: AsyncGenerator[Delta], record: Record, output: Output, runnin
 
     current = cancellation.current()
     if current is None:
-        record.cannot_cancel()
+        record.not_cancelable()
     else:
         current.on_cancel(stop)
-    generator = _sent(_chunks(queue, output), record)
+    generator = _chunks(queue, output, record)
     # Not a `finally` in the generator: Cog may drop it before its first step, and then its body is never entered.
     weakref.finalize(generator, stop).atexit = False
     return cast("ConcatenateIterator[str]", generator)
 
 
-def _sent(chunks: Iterator[str], record: Record) -> Iterator[str]:
-    for chunk in chunks:
-        record.sending()
-        yield chunk
-
-
-def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output) -> Iterator[str]:
+def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output, record: Record) -> Iterator[str]:
     while True:
-        waiting = [queue.get()]
-        # One chunk for all that came while the last was sent: a slow reader costs fewer, larger chunks.
+        items = [queue.get()]
+        # One chunk for everything that arrived meanwhile: a slow reader costs fewer, larger chunks.
         while not queue.empty():
-            waiting.append(queue.get())
-        deltas = [item for item in waiting if isinstance(item, Delta)]
-        if deltas:
-            yield from output.add(Delta.joined(deltas))
-        if not isinstance(waiting[-1], Delta):
+            items.append(queue.get())
+        deltas = [item for item in items if isinstance(item, Delta)]
+        for chunk in output.add(Delta.joined(deltas)) if deltas else ():
+            record.chunk_sent()
+            yield chunk
+        if not isinstance(items[-1], Delta):
             break
-    error = waiting[-1]
+    error = items[-1]
     if isinstance(error, asyncio.CancelledError):
         raise CancelationException("canceled")
     if isinstance(error, BaseException):
         raise error
-    yield from output.end()
+    for chunk in output.end():
+        record.chunk_sent()
+        yield chunk

@@ -1,20 +1,29 @@
-"""A server as an operator set it: JSON logs without prompts, trusted templates, traces."""
+"""A server as an operator set it: JSON logs without prompts, trusted templates, traces, limits."""
 
 import json
 
 import httpx
-from tests.test_ends import DIED, LONG, Doors, ends_as_dead, error_of, kill_engine
+import pytest
 
-DEADLINE = 120
-
-
-def predicted(server, **inputs):
-    return httpx.post(f"{server.url}/predictions", json={"input": inputs}, timeout=DEADLINE).json()
+from tests.both_apis import DIED, LONG, BothAPIs, openai_error
+from tests.predictions import DEADLINE, predicted
+from tests.samples import GREEDY, MODEL
 
 
-def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated):
-    """One object a line; the texts are their lengths."""
-    prediction = predicted(operated, prompt="What is the capital of France?", temperature=0, max_tokens=16)
+@pytest.fixture(scope="module")
+def client(operated):
+    with httpx.Client(base_url=operated.url, timeout=DEADLINE) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def openai_url(operated):
+    return f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1"
+
+
+def test_logs_are_json_and_hold_neither_prompt_nor_answer(client, operated):
+    """One object a line, with the lengths of the texts."""
+    prediction = predicted(client, prompt="What is the capital of France?", **GREEDY)
     entries = [json.loads(line) for line in prediction["logs"].splitlines()]
     assert [entry["event"].split(" took")[0] for entry in entries] == [
         "predict() commencing",
@@ -30,25 +39,21 @@ def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated):
     assert "France" not in operated.log.read_text()
 
 
-def test_the_second_door_logs_no_prompt_either(operated):
-    """Answered or refused, by us or by vLLM."""
-    place = "Zanzibar"
-    for more, status in (({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": place}, 200)):
-        body = {"model": "granite-demo", "messages": [{"role": "user", "content": place}], "max_tokens": 4, **more}
-        url = f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1/chat/completions"
-        assert httpx.post(url, json=body, timeout=DEADLINE).status_code == status
-    assert place not in operated.log.read_text()
+@pytest.mark.parametrize(
+    ("fields", "status"), [({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": "Zanzibar"}, 200)]
+)
+def test_the_openai_api_logs_no_prompt_either(openai_url, operated, fields, status):
+    """Answered, or refused by us or by vLLM."""
+    messages = [{"role": "user", "content": "Zanzibar"}]
+    body = {"model": MODEL, "messages": messages, "max_tokens": 4, **fields}
+    assert httpx.post(f"{openai_url}/chat/completions", json=body, timeout=DEADLINE).status_code == status
+    assert "Zanzibar" not in operated.log.read_text()
 
 
-def test_a_trusted_request_brings_its_own_template(operated):
-    """Its rendering is what is sent: a bare completion of the prompt."""
-    prediction = predicted(
-        operated,
-        prompt="The capital of France is",
-        chat_template="{{ messages[0].content }}",
-        temperature=0,
-        max_tokens=4,
-    )
+def test_a_trusted_request_brings_its_own_template(client):
+    """Its rendering is the prompt: here without any role."""
+    template = {"chat_template": "{{ messages[0].content }}", "temperature": 0, "max_tokens": 4}
+    prediction = predicted(client, prompt="The capital of France is", **template)
     assert prediction["metrics"]["input_token_count"] == 5
     assert "Paris" in "".join(prediction["output"])
 
@@ -57,61 +62,55 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
 
-def test_a_trace_goes_on_at_both_doors(operated, collector):
-    """From the header at the second door, from the body's context at Cog's: one span each, below the caller's."""
+def test_a_trace_continues_at_both_apis(client, openai_url, collector):
+    """From the OpenAI API's header and the Cog API's context: one span each, below the caller's."""
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
-    asked = {"input": {"prompt": "Hi.", "max_tokens": 4, "min_tokens": 4}, "context": headers}
-    assert httpx.post(f"{operated.url}/predictions", json=asked, timeout=DEADLINE).json()["status"] == "succeeded"
-    answered = httpx.post(
-        f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1/completions",
-        json={"model": "granite-demo", "prompt": "Hi.", "max_tokens": 4, "min_tokens": 4},
-        headers=headers,
-        timeout=DEADLINE,
-    )
-    assert answered.status_code == 200
-    found = collector.of(TRACE, 2, DEADLINE)
-    assert [(span.name, span.parent_span_id.hex()) for span in found] == [("llm_request", PARENT)] * 2
-    told = [{attribute.key: attribute.value for attribute in span.attributes} for span in found]
-    assert [attributes["gen_ai.usage.completion_tokens"].int_value for attributes in told] == [4, 4]
+    request = {"input": {"prompt": "Hi.", "max_tokens": 4, "min_tokens": 4}, "context": headers}
+    assert client.post("/predictions", json=request).json()["status"] == "succeeded"
+    body = {"model": MODEL, "prompt": "Hi.", "max_tokens": 4, "min_tokens": 4}
+    assert httpx.post(f"{openai_url}/completions", json=body, headers=headers, timeout=DEADLINE).status_code == 200
+    spans = collector.of(TRACE, 2, DEADLINE)
+    assert [(span.name, span.parent_span_id.hex()) for span in spans] == [("llm_request", PARENT)] * 2
+    attributes = [{attribute.key: attribute.value for attribute in span.attributes} for span in spans]
+    assert [each["gen_ai.usage.completion_tokens"].int_value for each in attributes] == [4, 4]
 
 
-def test_vllms_own_limit_refuses_at_both_doors(operated):
-    """Its limit on the tokens that wait for prefill: 503 and Retry-After here, a failed prediction there."""
-    with Doors.of(operated, key=None) as doors:
-        reading = doors.chat(stream=False, messages=[{"role": "user", "content": "word " * 7000}], max_tokens=1)
-        refused = set()
-        while not reading.done() and len(refused) < 2:
-            body = {"model": "granite-demo", "prompt": "Hi.", "max_tokens": 1}
-            answered = httpx.post(f"{doors.openai_url}/v1/completions", json=body, timeout=DEADLINE)
-            if answered.status_code == 503:
-                refused.add(answered.headers["retry-after"])
-            prediction = predicted(operated, prompt="Hi.", max_tokens=1)
+def test_vllms_own_limit_refuses_at_both_apis(client, operated):
+    """Its limit on the tokens that wait for prefill."""
+    refused = {}
+    with BothAPIs.of(operated) as apis:
+        long = apis.openai(stream=False, messages=[{"role": "user", "content": "word " * 7000}], max_tokens=1)
+        while not long.done() and len(refused) < 2:
+            body = {"model": MODEL, "prompt": "Hi.", "max_tokens": 1}
+            response = httpx.post(f"{apis.openai_url}/v1/completions", json=body, timeout=DEADLINE)
+            if response.status_code != 200:
+                refused["openai"] = response.status_code, response.json()["error"]["message"]
+            prediction = predicted(client, prompt="Hi.", max_tokens=1)
             if prediction["status"] == "failed":
-                refused.add(prediction["error"])
-        assert reading.result()[0] == 200
-    assert refused == {
-        "1",
-        "Prediction failed: Generator iteration error: RequestError: vLLM refuses the request: The engine has reached its "
-        "prefill token backlog limit. Please try again later or on a different instance.",
-    }
+                refused["cog"] = prediction["error"].removeprefix("Prediction failed: Generator iteration error: ")
+        assert long.result()[0] == 200
+    sentence = (
+        "vLLM refuses the request: The engine has reached its prefill token backlog limit. "
+        "Please try again later or on a different instance."
+    )
+    assert refused == {"openai": (503, sentence), "cog": f"EngineError: {sentence}"}
 
 
 def test_a_killed_engine_fails_what_runs_and_ends_the_server(operated):
-    """While answers are generated: one sentence for each caller at both doors. The last test: nothing answers after it."""
-    with Doors.of(operated, key=None) as doors:
-        prediction, chat = doors.predict(**LONG), doors.chat(stream=False, **LONG)
+    """One sentence for each caller at both APIs. The last test of this server."""
+    with BothAPIs.of(operated) as apis:
+        prediction, chat = apis.predict(**LONG), apis.openai(stream=False, **LONG)
         streams = [
-            doors.chat(stream=True, **LONG),
-            doors.chat(stream=True, path="completions", **LONG),
-            doors.chat(stream=True, path="responses", max_output_tokens=8000, ignore_eos=True),
+            apis.openai(stream=True, **LONG),
+            apis.openai("completions", stream=True, **LONG),
+            apis.openai("responses", stream=True, max_output_tokens=8000, ignore_eos=True),
         ]
-        while doors.metric("granite_openai_places_in_use") < 4:
-            pass
-        kill_engine(doors)
+        apis.wait_for_openai(4)
+        apis.kill_engine()
         assert prediction.result()[0]["error"] == f"Prediction failed: Generator iteration error: EngineDied: {DIED}"
         for stream in streams:
             status, text, _ = stream.result()
-            assert (status, error_of(text)) == (200, DIED)
+            assert (status, openai_error(text)) == (200, DIED)
         status, text, _ = chat.result()
-        assert (status, error_of(text)) == (503, DIED)
-        ends_as_dead(doors)
+        assert (status, openai_error(text)) == (503, DIED)
+        apis.assert_killed()

@@ -15,14 +15,12 @@ import kubernetes_validate
 import pytest
 import yaml
 from cloudcoil.models.prometheus_operator.v1 import PodMonitor
-from tests.test_download import FILES, REPO, Hub, hub
 
 from granite import hardware
 from granite.cli import server
-from granite.serving import health as probe
+from granite.serving import health
 from granite.settings import Settings
-
-__all__ = ["hub"]  # a fixture
+from tests.hub import FILES, REPO, Hub
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -202,18 +200,18 @@ def test_a_setup_gets_the_time_that_a_cold_compile_takes():
     assert (service["environment"]["COG_SETUP_TIMEOUT"], service["healthcheck"]["start_period"]) == ("1800", "1800s")
 
 
-def test_each_probe_asks_granite_probe():
-    """Its command, its question, and a limit above the probe's own; startup is over as soon as Cog answers."""
+def test_each_probe_runs_the_health_command():
+    """Its command, its check, and a limit above its own timeout; startup is over as soon as Cog answers."""
     probes = {name: container()[f"{name}Probe"] for name in ("startup", "readiness", "liveness")}
     healthcheck = compose()["services"]["server"]["healthcheck"]
     inside = {name: one["exec"]["command"] for name, one in probes.items()}
     assert {tuple(command[:2]) for command in inside.values()} == {("env", "--chdir=/src")}
     commands = {name: command[2:] for name, command in inside.items()} | {"docker": healthcheck["test"][1:]}
-    assert {" ".join(command[:3]) for command in commands.values()} == {probe.parser().prog}
-    asked = {name: probe.parser().parse_args(command[3:]).question for name, command in commands.items()}
-    assert asked == {"startup": "live", "readiness": "ready", "liveness": "live", "docker": "ready"}
+    assert {" ".join(command[:3]) for command in commands.values()} == {health.parser().prog}
+    checks = {name: health.parser().parse_args(command[3:]).check for name, command in commands.items()}
+    assert checks == {"startup": "live", "readiness": "ready", "liveness": "live", "docker": "ready"}
     limits = [one["timeoutSeconds"] for one in probes.values()] + [int(healthcheck["timeout"].removesuffix("s"))]
-    assert min(limits) > probe.SECONDS
+    assert min(limits) > health.TIMEOUT
 
 
 def test_kubernetes_probes_run_from_the_root_directory():
@@ -242,7 +240,7 @@ def test_both_servers_have_the_same_settings():
     assert {name: value for name, value in alone.items() if name != "OPENAI_API_KEY"} == environment(container())
 
 
-def test_the_second_door_is_the_only_way_in():
+def test_the_openai_api_is_the_only_way_in():
     """Its port everywhere, under its name; Cog listens on the pod's own loopback."""
     (port,) = container()["ports"]
     assert port == {"name": "openai", "containerPort": int(environment(container())["OPENAI_PORT"])}
@@ -255,7 +253,7 @@ def test_the_second_door_is_the_only_way_in():
 
 
 def test_compose_publishes_on_loopback_alone():
-    """Both doors, and no server without a key."""
+    """Both ports, and no server without a key."""
     service = compose()["services"]["server"]
     assert service["ports"] == ["127.0.0.1:5000:5000", f"127.0.0.1:8000:{service['environment']['OPENAI_PORT']}"]
     assert service["environment"]["OPENAI_API_KEY"].startswith("${OPENAI_API_KEY:?")
@@ -336,21 +334,22 @@ def test_the_image_has_one_name_until_kustomize_gives_it_a_place():
     assert "-t granite-3.3-8b" in (ROOT / "cog.yaml").read_text()
 
 
-def test_the_download_fills_a_directory(hub: Hub, tmp_path):
+def test_the_download_fills_a_directory(tmp_path):
     """The job's own command and variables, from a hub on loopback; the image's environment forbids downloads."""
     to = tmp_path / "weights"
     *command, option, _ = job()["args"]
     assert (command[0], option) == ("python", "--to")
-    settings = environment(job()) | {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub.url}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    ran = subprocess.run(
-        [sys.executable, *command[1:], option, str(to)],
-        env={**inherited, "GRANITE_ENVIRONMENT": "image", "HF_HUB_OFFLINE": "1", **settings},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    with Hub.running() as hub:
+        settings = environment(job()) | {"HF_HOME": str(tmp_path / "hub"), "HF_ENDPOINT": hub.url}
+        ran = subprocess.run(
+            [sys.executable, *command[1:], option, str(to)],
+            env={**inherited, "GRANITE_ENVIRONMENT": "image", "HF_HUB_OFFLINE": "1", **settings},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
     assert (ran.returncode, ran.stdout) == (0, f"{to}\n"), ran.stderr
     assert sorted(path.name for path in to.iterdir() if path.is_file()) == sorted(
         {"config.json", "tokenizer.json", "model.safetensors"} & FILES.keys()

@@ -1,4 +1,4 @@
-"""The environment, read in one place."""
+"""The environment variables, read in one place."""
 
 from pathlib import Path
 
@@ -8,11 +8,32 @@ from granite.errors import SettingsError
 from granite.settings import Settings
 
 
-def test_an_empty_environment_gives_the_defaults(monkeypatch):
-    """They stand in one place."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    assert Settings.from_environment().model_dump() == {
+@pytest.fixture
+def read(monkeypatch):
+    """Read the settings from an environment with only these variables."""
+
+    def read(**variables):
+        for name in Settings.model_fields:
+            monkeypatch.delenv(name.upper(), raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return Settings.from_environment()
+
+    return read
+
+
+@pytest.fixture
+def refusal(read):
+    def refusal(**variables):
+        with pytest.raises(SettingsError) as caught:
+            read(**variables)
+        return str(caught.value)
+
+    return refusal
+
+
+def test_an_empty_environment_gives_the_defaults(read):
+    assert read().model_dump() == {
         "cog_weights": None,
         "cog_max_concurrency": 256,
         "log_level": "debug",
@@ -30,87 +51,60 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch):
     }
 
 
-def test_values_are_typed(monkeypatch):
-    """Case does not matter to a level."""
-    monkeypatch.setenv("COG_WEIGHTS", "/models/granite")
-    monkeypatch.setenv("LOG_LEVEL", "WARNING")
-    monkeypatch.setenv("ENGINE_ARGS", '{"max_model_len": 8192}')
-    settings = Settings.from_environment()
+def test_values_are_typed(read):
+    """In any case, and an empty one is not set."""
+    settings = read(
+        COG_WEIGHTS="/models/granite", LOG_LEVEL="WARNING", LOG_FORMAT="", ENGINE_ARGS='{"max_model_len": 8192}'
+    )
     assert settings.cog_weights == Path("/models/granite")
-    assert settings.log_level == "warning"
+    assert (settings.log_level, settings.log_format) == ("warning", "console")
     assert settings.engine_args == {"max_model_len": 8192}
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "reason"),
     [
-        ("LOG_FORMAT", "xml", "LOG_FORMAT=xml is refused: Input should be 'console' or 'json'."),
-        (
-            "LOG_LEVEL",
-            "loud",
-            "LOG_LEVEL=loud is refused: Input should be 'debug', 'info', 'warning' or 'error'.",
-        ),
-        (
-            "COG_MAX_CONCURRENCY",
-            "0",
-            "COG_MAX_CONCURRENCY=0 is refused: Input should be greater than or equal to 1.",
-        ),
-        (
-            "ENGINE_ARGS",
-            "[1]",
-            'ENGINE_ARGS=[1] is refused: not a JSON object such as {"max_model_len": 8192}.',
-        ),
+        ("LOG_FORMAT", "xml", "Input should be 'console' or 'json'"),
+        ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
+        ("COG_MAX_CONCURRENCY", "0", "Input should be greater than or equal to 1"),
+        ("ENGINE_ARGS", "[1]", 'not a JSON object such as {"max_model_len": 8192}'),
         (
             "ENGINE_ARGS",
             "{",
-            "ENGINE_ARGS={ is refused: not JSON (Expecting property name enclosed in double quotes: "
-            "line 1 column 2 (char 1)).",
+            "not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
         ),
     ],
 )
-def test_a_value_that_means_nothing_is_one_sentence(monkeypatch, name, value, sentence):
-    """It names the variable and the value."""
-    monkeypatch.setenv(name, value)
-    with pytest.raises(SettingsError) as caught:
-        Settings.from_environment()
-    assert str(caught.value) == sentence
+def test_an_invalid_value_is_one_sentence(refusal, name, value, reason):
+    assert refusal(**{name: value}) == f"{name}={value} is invalid: {reason}."
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
-def test_loopback_needs_no_key(monkeypatch, host):
-    """Who reaches it is on this machine."""
-    monkeypatch.setenv("OPENAI_PORT", "8000")
-    monkeypatch.setenv("OPENAI_HOST", host)
-    assert Settings.from_environment().openai_host == host
+def test_a_loopback_host_needs_no_key(read, host):
+    assert read(OPENAI_PORT="8000", OPENAI_HOST=host).openai_host == host
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "granite.example"])
-def test_an_open_door_without_a_key_is_refused(monkeypatch, host):
-    """With a key it is not, nor where the API is off."""
-    monkeypatch.setenv("OPENAI_HOST", host)
-    assert Settings.from_environment().openai_port is None
-    monkeypatch.setenv("OPENAI_PORT", "8000")
-    with pytest.raises(SettingsError) as caught:
-        Settings.from_environment()
-    assert str(caught.value) == (
-        f"OPENAI_HOST={host} would let anyone in: set OPENAI_API_KEY, or leave OPENAI_HOST at 127.0.0.1."
+def test_any_other_host_needs_a_key(read, refusal, host):
+    """Unless the OpenAI API is off."""
+    assert refusal(OPENAI_PORT="8000", OPENAI_HOST=host) == (
+        f"OPENAI_HOST={host} opens the API to the network without a key: set OPENAI_API_KEY, or keep "
+        "OPENAI_HOST=127.0.0.1."
     )
-    monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    assert Settings.from_environment().openai_api_key.get_secret_value() == "secret"
+    assert read(OPENAI_HOST=host).openai_port is None
+    settings = read(OPENAI_PORT="8000", OPENAI_HOST=host, OPENAI_API_KEY="secret\n")
+    assert settings.openai_api_key.get_secret_value() == "secret"
 
 
-def test_the_key_is_in_no_repr(monkeypatch):
-    """Nor in an error about another variable."""
-    monkeypatch.setenv("OPENAI_API_KEY", "secret")
-    assert "secret" not in repr(Settings.from_environment())
-    monkeypatch.setenv("OPENAI_PORT", "0")
-    with pytest.raises(SettingsError) as caught:
-        Settings.from_environment()
-    assert str(caught.value) == "OPENAI_PORT=0 is refused: Input should be greater than or equal to 1."
+def test_the_key_appears_in_no_repr_and_no_error(read, refusal):
+    assert "secret" not in repr(read(OPENAI_API_KEY="secret"))
+    assert refusal(OPENAI_API_KEY="secret", OPENAI_PORT="0") == (
+        "OPENAI_PORT=0 is invalid: Input should be greater than or equal to 1."
+    )
 
 
 @pytest.mark.parametrize(
-    ("environment", "places"),
+    ("variables", "slots"),
     [
         ({}, 0),
         ({"OPENAI_PORT": "8000"}, 256),
@@ -118,8 +112,5 @@ def test_the_key_is_in_no_repr(monkeypatch):
         ({"OPENAI_PORT": "8000", "COG_MAX_CONCURRENCY": "8", "OPENAI_MAX_CONCURRENCY": "3"}, 3),
     ],
 )
-def test_the_openai_api_has_as_many_places_as_cog_unless_told(monkeypatch, environment, places):
-    """None where it is off."""
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert Settings.from_environment().openai_places == places
+def test_the_openai_api_has_as_many_slots_as_cog_by_default(read, variables, slots):
+    assert read(**variables).openai_slots == slots

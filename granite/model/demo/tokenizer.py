@@ -1,20 +1,21 @@
-"""tokenizer.json and its companions: SmolLM2's byte-level BPE with Granite's special tokens.
+"""tokenizer.json and tokenizer_config.json: SmolLM2's byte-level BPE with Granite's special tokens.
 
-Granite 3.3's own tokenizer is of the same make: digits one by one, then GPT-2's byte-level split.
+Granite 3.3's own tokenizer has the same parts: digits one by one, then GPT-2's byte-level split.
 """
+
+from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from granite_common.granite3.granite33.constants import ALL_SPECIAL_TOKENS
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 
-from granite.model.demo.vocabulary import END_OF_TEXT
+from granite.model.demo.vocabulary import END_OF_TEXT, SPECIAL_TOKENS
 
 
-def build(ids: dict[str, int], merges: Sequence[str]) -> Tokenizer:
-    """`merges` holds pairs joined by one space, as GGUF stores them; `ids` holds the special tokens as well."""
+def save(ids: dict[str, int], merges: Sequence[str], directory: Path) -> None:
+    """`ids` includes the special tokens; `merges` are pairs joined by one space, as GGUF stores them."""
     pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
     tokenizer = Tokenizer(models.BPE(vocab=ids, merges=pairs))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -23,22 +24,12 @@ def build(ids: dict[str, int], merges: Sequence[str]) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     # Each is in `ids` already and keeps that id.
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in ALL_SPECIAL_TOKENS])
-    return tokenizer
-
-
-def save(tokenizer: Tokenizer, directory: Path, context_length: int) -> None:
-    """Write the tokenizer's files as Hugging Face's AutoTokenizer reads them."""
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in SPECIAL_TOKENS])
     tokenizer.save(str(directory / "tokenizer.json"))
-    special = {f"{name}_token": END_OF_TEXT for name in ("bos", "eos", "pad", "unk")}
     config = {
-        **special,
-        "add_bos_token": False,
-        "add_prefix_space": False,
+        **{f"{name}_token": END_OF_TEXT for name in ("bos", "eos", "pad", "unk")},
         "clean_up_tokenization_spaces": False,
-        "model_max_length": context_length,
         "padding_side": "left",
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
     (directory / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    (directory / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")

@@ -1,5 +1,7 @@
 """The environment that every command runs in."""
 
+import fcntl
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,64 +12,67 @@ from granite.cli import environment
 from granite.errors import OperatorError
 
 
-def test_another_lock_is_another_environment(tmp_path):
-    """So an old one never runs new code."""
-    lock, other = tmp_path / "a.txt", tmp_path / "b.txt"
-    lock.write_text("six==1.17.0\n")
-    other.write_text("six==1.16.0\n")
-    assert environment._key(lock) != environment._key(other)
+def run(code, **variables):
+    """Run code with a Python that is not the environment's."""
+    bare = {"PATH": "/usr/bin:/bin", "HOME": "/nowhere", "PYTHONPATH": str(environment.ROOT), **variables}
+    command = [sys._base_executable, "-c", f"from granite.cli import environment; {code}"]
+    return subprocess.run(command, capture_output=True, text=True, env=bare)
 
 
-def test_nothing_is_installed_into_the_tree():
-    """An image's build must not meet it."""
+def test_the_environment_is_outside_the_tree():
     assert Path(sys.prefix).is_relative_to(cache.directory())
     assert not Path(sys.prefix).is_relative_to(environment.ROOT)
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(monkeypatch, tmp_path):
-    """It names the variable that names another."""
+def test_an_image_is_its_own_environment(tmp_path):
+    ran = run("environment.enter(); print(1)", GRANITE_ENVIRONMENT="image", XDG_CACHE_HOME=str(tmp_path))
+    assert (ran.stdout, ran.stderr, list(tmp_path.iterdir())) == ("1\n", "", [])
+
+
+def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(OperatorError, match=r"^Cannot install: .*XDG_CACHE_HOME names another place"):
-        environment.ensure()
+    ran = run("environment.enter()", XDG_CACHE_HOME=str(tmp_path / "file"))
+    path = tmp_path / "file" / "granite-cog"
+    fault = f"[Errno 20] Not a directory: '{path}'"
+    assert ran.stderr == f"Cannot install: {fault}; set XDG_CACHE_HOME to another directory.\n"
+    assert ran.returncode == 1
 
 
 @pytest.mark.parametrize(
-    ("config", "variables", "links"),
+    ("config", "variable", "links"),
     [
         ("[global]\nfind-links = /a\n    /b\n", {}, ["/a", "/b"]),
         ("[global]\nfind-links = /a\n", {"PIP_FIND_LINKS": "/c /a"}, ["/a", "/c"]),
         ("", {}, []),
     ],
 )
-def test_pips_settings_are_read(monkeypatch, tmp_path, config, variables, links):
-    """From its files and its variables, which count more and so stand last."""
+def test_pips_settings_are_read(tmp_path, config, variable, links):
+    """From its files and its variables, which come last because they win."""
     (tmp_path / "pip.conf").write_text(config)
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "executable", sys._base_executable)
-    assert environment.pip_setting("find-links") == links
+    variables = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), **variable}
+    assert run("print(environment.pip_setting('find-links'))", **variables).stdout == f"{links}\n"
 
 
-@pytest.mark.parametrize("explained", ["error: no such thing\\n  cause: nobody made it", "no such thing"])
-def test_a_failed_installation_names_the_first_cause(capsys, explained):
-    """Its lines are shown, the list of packages is not."""
-    program = f"print('Resolved 1 package'); print(' + six==1.17.0'); print('{explained}'); raise SystemExit(3)"
+@pytest.mark.parametrize("output", ["error: no such thing\\n  cause: nobody made it", "no such thing"])
+def test_a_failed_installation_names_the_first_cause(capsys, output):
+    """Its lines are shown, except the list of packages."""
+    program = f"print('Resolved 1 package'); print(' + six==1.17.0'); print('{output}'); raise SystemExit(3)"
     with pytest.raises(OperatorError) as caught:
-        environment._run([sys.executable, "-c", program])
-    first, *_ = explained.split("\\n")
-    assert str(caught.value) == f"Installing failed: {first}"
-    assert capsys.readouterr().err.startswith("  Resolved 1 package\n  " + first)
+        environment.run([sys.executable, "-c", program])
+    lines = [line.strip() for line in output.split("\\n")]
+    assert str(caught.value) == f"Installing failed: {lines[0]}"
+    assert capsys.readouterr().err.splitlines() == [f"  {line}" for line in ["Resolved 1 package", *lines]]
 
 
-def test_an_environment_that_was_left_half_made_starts_over(tmp_path):
-    """One that is complete stays."""
+def test_an_incomplete_environment_starts_over(tmp_path):
     half, whole = tmp_path / "env-half", tmp_path / "env-whole"
     for home in (half, whole):
         home.mkdir()
     (whole / "requirements-cpu-1.installed").touch()
-    with environment._alone(half), environment._alone(whole):
+    with environment.alone(half), environment.alone(whole):
         assert (half.exists(), whole.exists()) == (False, True)
+
+
+def test_one_process_at_a_time_makes_an_environment(tmp_path):
+    with environment.alone(tmp_path / "env"), (tmp_path / "env.lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

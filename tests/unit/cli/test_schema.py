@@ -1,138 +1,139 @@
-"""The schema against Cog's own answers.
+"""The schema, compared with Cog's own results.
 
-schema/cases.json and schema/granite.* hold what Cog 0.23 made of 66 predictors. schema/more_cases.json holds what the
-parser of Cog 0.22, whose source can be read, made of others in the same form; `files` are further files of the project.
+tests/schema/openapi.json is what Cog writes for predict.py. tests/schema/cases.json has what Cog 0.23 makes of 65 small
+predictors: inputs, output and streaming, or its error.
 """
 
-from __future__ import annotations
-
 import json
-from pathlib import Path
-from typing import Any
+import re
+import subprocess
+import sys
 
 import pytest
 
-from granite.schema import Reading, SchemaError, read, read_source
+from granite.cli import schema
+from granite.cli.environment import ROOT
 
-HERE = Path(__file__).parents[2] / "schema"
-CASES = json.loads((HERE / "cases.json").read_text())
-MORE_CASES = json.loads((HERE / "more_cases.json").read_text())
-GRANITE = json.loads((HERE / "granite.json").read_text())
-FIXED = {
-    "Input",
-    "Output",
-    "PredictionRequest",
-    "PredictionResponse",
-    "Status",
-    "HTTPValidationError",
-    "ValidationError",
+CASES = json.loads((ROOT / "tests/schema/cases.json").read_text(encoding="utf-8"))
+ACCEPTED = (
+    *("default negative", "ge negative", "desc unicode", "choices literal", "dict str any opt"),
+    *("union int str", "union str list dict", "from future", "docstring"),
+)
+"""Every other case is an error to Cog, is dropped or misread by it, or is nothing that predict.py needs."""
+
+PREDICTOR = """\
+from typing import Any
+import cog
+from cog import BasePredictor, ConcatenateIterator, Input
+
+class Predictor(BasePredictor):
+    @cog.streaming
+    @cog.concurrent(max=4)
+    async def predict(
+        self,
+        {parameter}
+    ) -> ConcatenateIterator[str]:
+        yield ""
+"""
+REFUSED = {
+    "write `default` of `x` as a text, number or bool, or None with `| None`": [
+        *("x: int = Input(default=(1)),", "x: int = Input(default=1.0),", "x: int = Input(default=1234567890123456),"),
+        *("x: int = Input(default=-0),", "x: float = Input(default=0.00001),", "x: int = Input(default=None),"),
+    ],
+    "write `description` of `x` as one text in quotes, without backslashes": [
+        *("x: str = Input(default='', description=('a')),", "x: str = Input(default='', description=None),"),
+    ],
+    "write `ge` of `x` as a number, for an int or a float": [
+        *("x: int = Input(default=1, ge=True),", "x: int = Input(default=1, ge=None),"),
+        *("x: int | str = Input(default=1, ge=0),", "x: str = Input(default='', ge=0),"),
+    ],
+    "write `choices` of `x` as a list of texts on one line, for a str": [
+        *("x: str = Input(default='', choices=[]),", "x: list[str] | None = Input(default=None, choices=['a']),"),
+    ],
+    "give Input() nothing but default, description, ge, le, choices": [
+        *("x: int = Input(default=1, min_length=1),", "x: int = Input(default=1, **{}),"),
+    ],
+    "write the type with str, int, float, bool, dict, dict[str, Any], list[…] of one of these, ` | ` and None": [
+        *("x: (int) = Input(default=1),", "x: list = Input(default=1),", "x: str | str = Input(default=''),"),
+        *("x: None = Input(default=None),", "x: Optional[str] = Input(default=None),"),
+    ],
+    "declare `x` as `name: TYPE = Input(default=…)`, with keywords alone": [
+        *("x: int = (Input(default=1)),", "x = Input(default=1),", "x: int = 1,"),
+    ],
+    "declare `x` as `name: TYPE = Input(default=…)`": [
+        "x: int,",
+        "*x: int,",
+        "**x: int,",
+        "*, x: int = Input(default=1),",
+    ],
+    "give `x` a default": ["x: int = Input(ge=1),"],
 }
-BARE_NAMES = {
-    "predict": "predict has no return type",
-    "Predictor": "there is no class or function Predictor",
-}
-"""Where Cog's whole message is a name, ours is a sentence."""
+DECORATE = "`import cog` and write @cog.streaming and @cog.concurrent(max=NUMBER) above predict"
+RETURN = "return `-> ConcatenateIterator[str]:`"
+ONE = "predict.py: write one `class Predictor` with one `async def predict` and no `run`."
 
 
-def name_of(case: dict[str, Any]) -> str:
-    return str(case["name"]).replace(" ", "-")
+def refusal(source):
+    with pytest.raises(schema.SchemaError) as caught:
+        schema.document(source)
+    return str(caught.value)
 
 
-def answer(reading: Reading) -> dict[str, Any]:
-    schemas = reading.openapi["components"]["schemas"]
-    return {
-        "input": schemas["Input"],
-        "output": schemas["Output"],
-        "enums": {name: schema for name, schema in schemas.items() if name not in FIXED},
-        "streaming": reading.openapi["paths"]["/predictions"]["post"].get("x-cog-streaming", False),
-    }
+def test_the_document_is_cogs_byte_for_byte():
+    assert schema.document((ROOT / "predict.py").read_text()) == (ROOT / "tests/schema/openapi.json").read_text()
 
 
-def expected(case: dict[str, Any]) -> dict[str, Any]:
-    return {key: case.get(key, {}) for key in ("input", "output", "enums", "streaming")}
+def test_the_version_in_the_document_is_the_locked_cog():
+    version = json.loads(schema.document((ROOT / "predict.py").read_text()))["info"]["version"]
+    for lock in ("requirements.txt", "requirements-cpu.txt"):
+        assert re.findall(r"^cog==(\S+)", (ROOT / lock).read_text(), re.MULTILINE) == [version]
+    assert f'sdk_version: "{version}"' in (ROOT / "cog.yaml").read_text()
 
 
-def in_order(schema: dict[str, Any]) -> list[str]:
-    return list(schema["properties"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "-"))
+def test_a_predictor_is_read_as_cog_reads_it_or_refused(case):
+    if case["name"] not in ACCEPTED:
+        assert refusal(case["source"]).startswith("predict.py:")
+        return
+    document = json.loads(schema.document(case["source"]))
+    schemas = document["components"]["schemas"]
+    assert json.dumps(schemas["Input"]) == json.dumps(case["input"])
+    assert schemas["Output"] == case["output"]
+    assert {name: schemas[name] for name in case.get("enums", {})} == case.get("enums", {})
+    assert document["paths"]["/predictions"]["post"]["x-cog-streaming"] is case["streaming"]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if "error" not in case], ids=name_of)
-def test_what_cog_accepts_comes_out_the_same(case):
-    """Inputs in their order, output, enumerations and streaming, for each predictor Cog 0.23 accepted."""
-    found = answer(read_source(case["source"], "Predictor"))
-    assert found == expected(case)
-    assert in_order(found["input"]) == in_order(case["input"])
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if "error" in case], ids=name_of)
-def test_what_cog_refuses_is_refused_in_its_words(case):
-    """Each predictor Cog 0.23 refused, with its message."""
-    with pytest.raises(SchemaError) as refusal:
-        read_source(case["source"], "Predictor")
-    assert str(refusal.value) == case["error"]
-
-
-@pytest.mark.parametrize("case", MORE_CASES, ids=name_of)
-def test_further_predictors_come_out_as_in_cog(case, tmp_path):
-    """Models, shared inputs, other files, base classes and odd literals, accepted or refused."""
-    file = tmp_path / case.get("path", "predict.py")
-    for name, text in {**case.get("files", {}), str(file): case["source"]}.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    try:
-        found = answer(read(file, "Predictor", tmp_path))
-    except SchemaError as refusal:
-        assert str(refusal) == BARE_NAMES.get(case["error"], case["error"])
-    else:
-        assert found == expected(case)
-        assert in_order(found["input"]) == in_order(case["input"])
-
-
-def test_a_whole_predictor_gives_the_whole_document():
-    """granite.py gives granite.json, key order included, and loses nothing."""
-    reading = read(HERE / "granite.py", "Predictor")
-    assert reading.openapi == GRANITE
-    assert json.dumps(reading.openapi) == json.dumps(GRANITE)
-    assert reading.dropped == ()
-
-
-def test_the_file_is_written_as_go_writes_json():
-    """One compact line; <, > and & escaped; 1 for 1.0; other characters as they are."""
-    reading = read_source(
-        "def predict(x: float = Input(default=0.00001, ge=1.0, le=1e21, description='<é> & \u2028')) -> str: ...\n",
-        "predict",
-    )
-    assert (
-        '"x":{"default":0.00001,"description":"\\u003cé\\u003e \\u0026 \\u2028","maximum":1e+21,"minimum":1,'
-        '"title":"X","type":"number","x-order":0}' in reading.json()
-    )
-    assert json.loads(reading.json()) == reading.openapi
-    assert "\n" not in reading.json()
-
-
-def test_the_predictor_is_not_run(tmp_path):
-    """A file that would fail on import is read all the same."""
-    file = tmp_path / "predict.py"
-    file.write_text("import no_such_package\nraise SystemExit\ndef predict(x: int) -> str: ...\n")
-    assert answer(read(file, "predict"))["input"]["required"] == ["x"]
+@pytest.mark.parametrize(("fix", "parameter"), [(fix, each) for fix, many in REFUSED.items() for each in many])
+def test_an_input_in_another_form_is_refused_with_its_line(fix, parameter):
+    """Cog drops or misreads most of these in silence."""
+    sentence = f"predict.py:10: {fix}; Cog may drop or misread anything else."
+    assert refusal(PREDICTOR.format(parameter=parameter)) == sentence
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("old", "new", "sentence"),
     [
-        (b"x = 1\ndef predict(:\n", "line 2 is not Python: invalid syntax"),
-        (b"# \xff\n", "the file is not UTF-8 text"),
+        ("@cog.streaming", "@(cog.streaming)", f"predict.py:8: {DECORATE}; Cog may drop or misread anything else."),
+        ("max=4", "max=(4)", f"predict.py:8: {DECORATE}; Cog may drop or misread anything else."),
+        ("import cog\n", "from x import cog\n", f"predict.py:8: {DECORATE}; Cog may drop or misread anything else."),
+        ("Iterator[str]:", "Iterator[int]:", f"predict.py:8: {RETURN}; Cog may drop or misread anything else."),
+        ("-> ConcatenateIterator[str]", "", f"predict.py:8: {RETURN}; Cog may drop or misread anything else."),
+        ("    @cog.streaming", "    def run(self): ...\n    @cog.streaming", ONE),
+        ("async def", "def", ONE),
+        ("predict(", "setup(", ONE),
+        ("Predictor(", "Other(", ONE),
+        ("(\n", "(:\n", "predict.py:8: invalid syntax."),
     ],
-    ids=["syntax", "bytes"],
 )
-def test_what_is_not_python_is_refused_in_a_sentence(source, message):
-    """Cog's parser reads on past a mistake; ours says where it is."""
-    with pytest.raises(SchemaError) as refusal:
-        read_source(source, "predict")
-    assert str(refusal.value) == message
+def test_a_method_in_another_form_is_refused(old, new, sentence):
+    """With both run and predict, Cog reads run."""
+    assert refusal(PREDICTOR.format(parameter="x: int = Input(default=1),").replace(old, new)) == sentence
 
 
-def test_an_invalid_escape_warns_nobody(recwarn):
-    """Python's own SyntaxWarning about the file read is not ours to show."""
-    read_source(r"""def predict(x: str = Input(regex="\d")) -> str: ...""", "predict")
-    assert not list(recwarn)
+def test_the_command_prints_and_writes_the_document():
+    """A bare Python is enough: nothing is installed."""
+    bare = {"PATH": "/usr/bin:/bin", "PYTHON": sys.executable, "PYTHONNOUSERSITE": "1"}
+    printed = subprocess.run([ROOT / "script/schema"], capture_output=True, text=True, env=bare)
+    assert (printed.stderr, printed.returncode) == ("", 0)
+    assert printed.stdout == schema.WRITTEN.read_text() + "\n"
+    assert schema.WRITTEN.read_text() == schema.document((ROOT / "predict.py").read_text())

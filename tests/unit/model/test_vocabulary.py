@@ -1,51 +1,66 @@
-"""Granite's ids over SmolLM2's vocabulary: which source row each token reads, and which one scores it."""
+"""Granite's token ids over SmolLM2's vocabulary: which row each token reads, which one scores it, and the tokenizer."""
 
 import pytest
-from granite_common.granite3.granite33.constants import ALL_SPECIAL_TOKENS
+from tokenizers import Tokenizer
 
-from granite.model.demo import source, vocabulary
+from granite.model.demo import source, tokenizer, vocabulary
+from granite.model.demo.source import Source
+from granite.model.demo.vocabulary import SPECIAL_TOKENS
 
 
 @pytest.fixture(scope="module")
-def words() -> vocabulary.Vocabulary:
-    return vocabulary.build(source.Source.open(source.path()).tokens)
+def model():
+    return Source(source.path())
 
 
-def test_other_tokens_keep_their_ids(words: vocabulary.Vocabulary) -> None:
-    """Only "!" and the quotation mark move: Granite has special tokens where SmolLM2 has these."""
+@pytest.fixture(scope="module")
+def words(model):
+    return vocabulary.build(model["tokenizer.ggml.tokens"])
+
+
+@pytest.fixture(scope="module")
+def saved(model, words, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.save(words.ids, model["tokenizer.ggml.merges"], directory)
+    return Tokenizer.from_file(str(directory / "tokenizer.json"))
+
+
+def test_other_tokens_keep_their_ids(words):
+    """Only "!" and the quotation mark move, to make room for Granite's special tokens."""
     assert words.read[19:49152].tolist() == words.written[19:49152].tolist() == [*range(19, 49152)]
     assert words.tokens[49159:] == ["!", '"']
     assert words.written[49159:49161].tolist() == [17, 18]
 
 
-def test_rows_of_the_special_tokens(words: vocabulary.Vocabulary) -> None:
-    """Each special token reads the row of its part in SmolLM2, and is scored only if SmolLM2 scores that part."""
+def test_the_rows_divide_for_parallel_ranks(words):
+    """Two or three ranks share them evenly, in vLLM's blocks of 64."""
+    assert [len(words.read) % ranks for ranks in (2, 3, 64)] == [0, 0, 0]
+    assert len(words.read) == len(words.written) == vocabulary.PADDED
+
+
+def test_a_special_token_reads_its_counterpart(words):
+    """And it is scored only if SmolLM2 scores that counterpart."""
     rows = {token: (int(words.read[number]), int(words.written[number])) for token, number in words.ids.items()}
-    assert {token: rows[token] for token in ALL_SPECIAL_TOKENS} == {
-        "<|end_of_text|>": (2, 2),
-        "<fim_prefix>": (0, -1),
-        "<fim_middle>": (0, -1),
-        "<fim_suffix>": (0, -1),
-        "<fim_pad>": (0, -1),
-        "<filename>": (6, 6),
-        "<gh_stars>": (7, 7),
-        "<issue_start>": (8, 8),
-        "<issue_comment>": (9, 9),
-        "<issue_closed>": (10, 10),
-        "<jupyter_start>": (11, 11),
-        "<jupyter_text>": (12, 12),
-        "<jupyter_code>": (13, 13),
-        "<jupyter_output>": (14, 14),
+    same = "filename gh_stars issue_start issue_comment issue_closed jupyter_start jupyter_text jupyter_code jupyter_output"
+    unknown = "fim_prefix fim_middle fim_suffix fim_pad commit_before commit_msg commit_after"
+    assert {token: rows[token] for token in SPECIAL_TOKENS} == {
+        **{f"<{name}>": (row, row) for row, name in enumerate(same.split(), start=6)},
+        **{f"<{name}>": (0, -1) for name in unknown.split()},
+        **{f"<|{name}_of_plugin|>": (0, -1) for name in ("start", "end")},
+        **dict.fromkeys(("<|end_of_role|>", "<|tool_call|>", "<|start_of_cite|>", "<|end_of_cite|>"), (198, -1)),
         "<empty_output>": (16, 16),
-        "<commit_before>": (0, -1),
-        "<commit_msg>": (0, -1),
-        "<commit_after>": (0, -1),
         "<reponame>": (4, 4),
+        "<|end_of_text|>": (2, 2),
         "<|start_of_role|>": (1, 1),
-        "<|end_of_role|>": (198, -1),
-        "<|tool_call|>": (198, -1),
-        "<|start_of_cite|>": (198, -1),
-        "<|end_of_cite|>": (198, -1),
-        "<|start_of_plugin|>": (0, -1),
-        "<|end_of_plugin|>": (0, -1),
     }
+
+
+def test_special_tokens_have_granites_ids(saved):
+    assert [saved.token_to_id(token) for token in SPECIAL_TOKENS] == [*range(19), *range(49152, 49159)]
+    assert saved.decode(saved.encode("".join(SPECIAL_TOKENS)).ids, skip_special_tokens=True) == ""
+
+
+def test_text_survives_the_tokenizer(saved):
+    text = 'Wow! "1234" für 犬 😀\n\n\tx  = 1\r\n'
+    assert saved.decode(saved.encode(text).ids) == text
+    assert saved.encode("1234").tokens == ["1", "2", "3", "4"]

@@ -2,65 +2,41 @@
 
 import pytest
 
-from granite import hardware
 from granite.errors import WeightsError
 from granite.model import demo, weights
+from granite.model.weights import Weights
 from granite.settings import Settings
+from tests import checkpoints
+from tests.machines import CPU, GPU
 
 
-@pytest.fixture
-def whole():
-    """A directory that is a whole checkpoint: the demo's."""
-    return demo.write()
+def test_cog_weights_come_first(tmp_path):
+    model, in_tree = checkpoints.write(tmp_path / "model"), checkpoints.write(tmp_path / "weights")
+    assert weights.find(Settings(cog_weights=model), CPU, print, in_tree) == Weights(model)
 
 
-@pytest.fixture
-def model(whole, tmp_path):
-    """The same files without the demo's card: a model like any other."""
-    directory = tmp_path / "model"
-    directory.mkdir()
-    for file in whole.iterdir():
-        if file.name != "demo.json":
-            (directory / file.name).symlink_to(file)
-    return directory
+@pytest.mark.parametrize("hardware", [CPU, GPU])
+def test_the_tree_comes_second(tmp_path, hardware):
+    assert weights.find(Settings(), hardware, print, checkpoints.write(tmp_path)) == Weights(tmp_path)
 
 
-def test_cog_weights_come_first(model):
-    """Whatever lies in the tree."""
-    assert weights.find(Settings(cog_weights=model)) == weights.Weights(model)
+def test_without_a_gpu_the_demo_comes_last(tmp_path):
+    expected = Weights(demo.directory(), "granite-demo", weights.DEMO_NOTICE)
+    assert weights.find(Settings(), CPU, print, tmp_path) == expected
+    assert "not Granite's quality" in expected.notice
 
 
-def test_then_the_tree(monkeypatch, model):
-    """As soon as it holds a config."""
-    monkeypatch.setattr(weights, "IN_TREE", model)
-    assert weights.find(Settings()) == weights.Weights(model)
+def test_demo_weights_are_announced_wherever_they_are(tmp_path):
+    found = weights.find(Settings(cog_weights=checkpoints.write(tmp_path, card=True)), GPU, print)
+    assert found == Weights(tmp_path, "granite-demo", weights.DEMO_NOTICE)
 
 
-def test_a_demo_is_announced_wherever_it_lies(whole):
-    """Nobody takes it for Granite."""
-    found = weights.find(Settings(cog_weights=whole))
-    assert (found.name, found.notice) == ("granite-demo", weights.DEMO_NOTICE)
-
-
-def test_then_the_demo_where_there_is_no_gpu(monkeypatch, tmp_path):
-    """Under its own name, and announced."""
-    monkeypatch.setattr(weights, "IN_TREE", tmp_path)
-    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
-    found = weights.find(Settings())
-    assert (found.directory, found.name) == (demo.directory(), "granite-demo")
-    assert "not Granite's quality" in found.notice
-
-
-def test_a_gpu_without_weights_is_one_sentence(monkeypatch, tmp_path):
-    """It names the command that fills the directory."""
-    monkeypatch.setattr(weights, "IN_TREE", tmp_path)
-    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+def test_a_gpu_without_weights_is_refused(tmp_path):
     with pytest.raises(WeightsError) as caught:
-        weights.find(Settings())
-    assert str(caught.value) == f"No model in {tmp_path}: fill it by script/weights download, or set COG_WEIGHTS."
+        weights.find(Settings(), GPU, print, tmp_path)
+    assert str(caught.value) == f"{tmp_path} holds no model; run script/weights download, or set COG_WEIGHTS."
 
 
-def test_a_damaged_checkpoint_is_refused_before_vllm_is_imported(tmp_path):
-    """By its first fault."""
+def test_a_damaged_checkpoint_is_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"config\.json is missing; run script/weights download --to "):
-        weights.find(Settings(cog_weights=tmp_path))
+        weights.find(Settings(cog_weights=tmp_path), CPU, print)

@@ -3,29 +3,33 @@
 from granite.output.answer import Answer, Delta
 
 
-def test_metrics_of_an_answer_that_ended():
-    """Both names of each count; the speed is that of decode."""
+def counts(read, written):
+    first = {"input_token_count": read, "output_token_count": written}
+    return first | {"token_input_count": read, "token_output_count": written}
+
+
+def test_metrics_of_a_complete_answer():
+    """Both names of each count; the speed is that of decoding."""
     answer = Answer(prompt_tokens=5, began=0)
     answer.add(Delta("a", 1))
     answer.add(Delta("b", 2, "length"))
     answer.first_token, answer.last_token = 0.5, 1.5
-    assert answer.metrics() == {
-        "input_token_count": 5,
-        "output_token_count": 3,
-        "token_input_count": 5,
-        "token_output_count": 3,
-        "time_to_first_token": 0.5,
-        "tokens_per_second": 2.0,
-        "finish_reason": "length",
-    }
+    times = {"time_to_first_token": 0.5, "tokens_per_second": 2.0}
+    assert answer.metrics() == counts(5, 3) | times | {"finish_reason": "length"}
     assert answer.text == "ab"
 
 
 def test_metrics_of_an_answer_that_never_began():
-    """Counts are there however a prediction ends."""
-    assert Answer(prompt_tokens=5).metrics() == {
-        "input_token_count": 5,
-        "output_token_count": 0,
-        "token_input_count": 5,
-        "token_output_count": 0,
-    }
+    """The counts exist however a prediction ends."""
+    assert Answer(prompt_tokens=5).metrics() == counts(5, 0)
+
+
+def test_joined_deltas_lose_nothing():
+    one, two, three = ({"token": token, "logprob": -1.0, "bytes": [], "top_logprobs": []} for token in "pab")
+    deltas = [
+        Delta("a", 1, None, (two,), (one,), (7,)),
+        Delta("", 0, None),
+        Delta("b", 1, "stop", (three,), (), (8,)),
+    ]
+    assert Delta.joined(deltas) == Delta("ab", 2, "stop", (two, three), (one,), (7, 8))
+    assert Delta.joined(deltas[:1]) == deltas[0]

@@ -2,15 +2,16 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from granite.engine import engine_args as profile
-from granite.model import weights
-from granite.settings import Settings
+from granite.request.prompt import PromptTemplate
+from tests.inputs import request
 
 TEMPLATE = Path("chat_template.jinja").read_text(encoding="utf-8")
 GOLDEN = json.loads(Path("tests/data/prompts.json").read_text(encoding="utf-8"))
@@ -24,56 +25,46 @@ def rendered(messages, **given):
 
 @pytest.mark.parametrize("case", GOLDEN, ids=CASES)
 def test_the_template_renders_what_granite_was_trained_on(case):
-    """Through transformers' own renderer, on a frozen date."""
-    assert rendered(**case["input"]) == case["prompt"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    """The demo's, which has Granite's special tokens."""
-    return AutoTokenizer.from_pretrained(weights.find(Settings()).directory)
+    """On a frozen date, by transformers' renderer and as its users call it."""
+    given = dict(case["input"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    applied = tokenizer.apply_chat_template(
+        given.pop("messages"), chat_template=TEMPLATE, tokenize=False, date_string=DATE, **given
+    )
+    assert (rendered(**case["input"]), applied) == (case["prompt"], case["prompt"])
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=CASES)
-def test_a_tokenizer_renders_the_same(tokenizer, case):
-    """`apply_chat_template`, as transformers' users call it."""
-    asked = dict(case["input"])
-    prompt = tokenizer.apply_chat_template(
-        asked.pop("messages"), chat_template=TEMPLATE, tokenize=False, date_string=DATE, **asked
-    )
-    assert prompt == case["prompt"]
-
-
-@pytest.mark.parametrize("case", GOLDEN, ids=CASES)
-def test_vllm_renders_the_same(tokenizer, case):
-    """It drops every keyword argument that it does not find in the template."""
-    profile.set_environment()
-    from vllm.renderers.hf import safe_apply_chat_template
-
-    asked = dict(case["input"])
-    prompt = safe_apply_chat_template(
-        None, tokenizer, asked.pop("messages"), chat_template=TEMPLATE, tokenize=False, date_string=DATE, **asked
-    )
-    assert prompt == case["prompt"]
+def test_a_request_renders_the_same(case):
+    """On today's date, with the controls as inputs and as the model card writes them."""
+    given = dict(case["input"])
+    arguments = {name: given.pop(name) for name in ("thinking", "controls") if name in given}
+    inputs = {"thinking": arguments.get("thinking", False), **arguments.get("controls", {})}
+    template = PromptTemplate(Path("chat_template.jinja"))
+    prompts = [
+        template.render(request(**given, **more).conversation) for more in ({"chat_template_kwargs": arguments}, inputs)
+    ]
+    undated = re.compile(r"(?<=Today's Date: )\w+ \d\d, \d{4}")
+    assert [undated.sub("", prompt) for prompt in prompts] == [undated.sub("", case["prompt"])] * 2
 
 
 SYSTEM = "<|start_of_role|>system<|end_of_role|>"
 HEAD = CASES["sample"]["prompt"].split("You are a helpful AI assistant.")[0]
 
 
-def told(name):
-    """What a golden case's default system text says after the date."""
+def text_of(name):
+    """What a golden case's default system prompt says after the date."""
     return CASES[name]["prompt"].removeprefix(HEAD).split("<|end_of_text|>")[0]
 
 
 TEXTS = {
-    (True, True): told("tools_documents"),
-    (True, False): told("tools"),
-    (False, True): told("documents"),
-    (False, False): told("sample"),
+    (True, True): text_of("tools_documents"),
+    (True, False): text_of("tools"),
+    (False, True): text_of("documents"),
+    (False, False): text_of("sample"),
 }
-CITATIONS = told("citations").removeprefix(told("documents"))
-HALLUCINATIONS = told("hallucinations").removeprefix(told("citations"))
+CITATIONS = text_of("citations").removeprefix(text_of("documents"))
+HALLUCINATIONS = text_of("hallucinations").removeprefix(text_of("citations"))
 TOOLS, DOCUMENTS = CASES["tools_documents"]["input"]["tools"], CASES["tools_documents"]["input"]["documents"]
 TOOLS_TURN = (
     "<|start_of_role|>available_tools"
@@ -92,7 +83,7 @@ COMBINATIONS = list(
 
 
 def test_every_combination_follows_from_the_golden_cases():
-    """Also those that predict() refuses: 512 conversations, put together from the cases' own pieces."""
+    """Also those that predict() refuses: 512 conversations, put together from parts of the cases."""
     for system, tools, documents, thinking, citations, hallucinations, length, originality, generate in COMBINATIONS:
         controls = {
             "citations": citations,
@@ -102,22 +93,19 @@ def test_every_combination_follows_from_the_golden_cases():
         }
         controls = {name: value for name, value in controls.items() if value}
         if system is None:
-            text = told("thinking") if thinking and not tools and not documents else TEXTS[bool(tools), bool(documents)]
+            text = TEXTS[bool(tools), bool(documents)]
+            text = text_of("thinking") if thinking and not tools and not documents else text
             text += CITATIONS if documents and citations else ""
             text += HALLUCINATIONS if documents and hallucinations else ""
-            system_turn = f"{HEAD}{text}<|end_of_text|>\n"
-        else:
-            system_turn = f"{SYSTEM}{system}<|end_of_text|>\n"
         expected = (
-            system_turn
+            (f"{HEAD}{text}<|end_of_text|>\n" if system is None else f"{SYSTEM}{system}<|end_of_text|>\n")
             + (TOOLS_TURN if tools else "")
             + (DOCUMENT_TURNS if documents else "")
             + "<|start_of_role|>user<|end_of_role|>Why?<|end_of_text|>\n"
         )
         if generate:
-            expected += (
-                "<|start_of_role|>assistant" + (f" {json.dumps(controls)}" if controls else "") + "<|end_of_role|>"
-            )
+            role = f"assistant {json.dumps(controls)}" if controls else "assistant"
+            expected += f"<|start_of_role|>{role}<|end_of_role|>"
         messages = [{"role": "user", "content": "Why?"}]
         assert expected == rendered(
             messages if system is None else [{"role": "system", "content": system}, *messages],
@@ -134,8 +122,8 @@ def turns(*messages, **given):
     return rendered([{"role": "system", "content": ""}, *messages], **given).split("<|end_of_text|>\n", 1)[1]
 
 
-def test_calls_of_the_assistant_and_what_came_of_them():
-    """A tool's turn takes Granite's role; arguments come as an object or as JSON."""
+def test_tool_calls_and_their_results():
+    """Arguments come as an object or as JSON; a result takes Granite's role."""
     calls = [
         {"id": "a", "type": "function", "function": {"name": "now", "arguments": {"city": "Zürich"}}},
         {"id": "b", "type": "function", "function": {"name": "now", "arguments": '{"city": "Bonn"}'}},
@@ -147,8 +135,7 @@ def test_calls_of_the_assistant_and_what_came_of_them():
     )
 
 
-def test_a_document_without_an_id_takes_its_title_or_its_number():
-    """The number counts from 1, over all documents; a number is an id, too."""
+def test_a_document_without_an_id_gets_its_title_or_its_number():
     documents = [
         {"text": "a"},
         {"doc_id": None, "title": "B", "text": "b"},
@@ -156,16 +143,14 @@ def test_a_document_without_an_id_takes_its_title_or_its_number():
         {"doc_id": 7, "title": "D", "text": "d"},
         {"doc_id": 0, "text": "e"},
     ]
-    ids = [
-        f'<|start_of_role|>document {{"document_id": "{name}"}}<|end_of_role|>' for name in ("1", "B", "3", "7", "0")
-    ]
     assert turns(documents=documents) == "".join(
-        f"{turn}\n{text}<|end_of_text|>\n" for turn, text in zip(ids, "abcde", strict=True)
+        f'<|start_of_role|>document {{"document_id": "{name}"}}<|end_of_role|>\n{text}<|end_of_text|>\n'
+        for name, text in zip(("1", "B", "3", "7", "0"), "abcde", strict=True)
     )
 
 
 def test_text_parts_are_joined():
-    """OpenAI's form of a content, in every turn, the system's included."""
+    """In every turn, the system's included."""
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert rendered([{"role": "system", "content": parts}, {"role": "user", "content": parts}]) == (
         f"{SYSTEM}ab<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>ab<|end_of_text|>\n"

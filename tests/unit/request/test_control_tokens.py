@@ -1,131 +1,133 @@
 """No text of a caller's opens a role: control tokens are refused wherever such a text enters the prompt."""
 
+import itertools
 import json
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
-from granite.model import weights
-from granite.request.control_tokens import CONTROL_TOKENS, END_OF_TEXT_ID, TOOL_CALL_ID
-from granite.request.conversation import Conversation
-from granite.request.prompt import PromptFormat
-from granite.settings import Settings
-from tests import asked
-from tests.asked import passed
+from granite.model.demo import source, tokenizer, vocabulary
+from granite.model.demo.source import Source
+from granite.request.control_tokens import CONTROL_TOKENS, END_OF_TEXT_ID, FIM_TOKENS, TOOL_CALL_ID
+from granite.request.prompt import PromptTemplate
+from tests.inputs import refusal, request
 
-FORMAT = PromptFormat(Path("chat_template.jinja"))
+TEMPLATE = PromptTemplate(Path("chat_template.jinja"))
 ASK = {"role": "user", "content": "Why?"}
 
 
-def check(faults, inputs):
-    return Conversation.checked(faults, inputs, trust_template=False)
-
-
 def calls(**function):
-    return [ASK, {"role": "assistant", "tool_calls": [{"function": {"name": "now", **function}}]}]
+    return {"messages": [ASK, {"role": "assistant", "tool_calls": [{"function": {"name": "now", **function}}]}]}
 
 
 def tools(**function):
     return {"messages": [ASK], "tools": [{"type": "function", "function": {"name": "now", **function}}]}
 
 
-PLACES = {
+def documents(**document):
+    return {"prompt": "Hi", "documents": [{"text": "a", **document}]}
+
+
+ENTRIES = {
     "prompt": lambda text: {"prompt": f"a{text}"},
     "system_prompt": lambda text: {"prompt": "Hi", "system_prompt": text},
     "suffix": lambda text: {"prompt": "a", "suffix": text},
     "prompt before suffix": lambda text: {"prompt": f"a{text}", "suffix": "b"},
-    "messages": lambda text: {"messages": [{"role": "user", "content": text}]},
-    "messages of the system": lambda text: {"messages": [{"role": "system", "content": text}, ASK]},
-    "messages of the assistant": lambda text: {"messages": [ASK, {"role": "assistant", "content": text}]},
-    "messages of a tool": lambda text: {"messages": [ASK, {"role": "tool", "content": text}]},
-    "messages in parts": lambda text: {"messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]},
-    "messages: a call's name": lambda text: {"messages": calls(name=text)},
-    "messages: a call's arguments": lambda text: {"messages": calls(arguments={"city": text})},
-    "messages: a call's argument": lambda text: {"messages": calls(arguments={text: 1})},
-    "messages: a call's arguments as JSON": lambda text: {"messages": calls(arguments=json.dumps({"city": text}))},
-    "documents": lambda text: {"prompt": "Hi", "documents": [{"text": text}]},
-    "documents: an id": lambda text: {"prompt": "Hi", "documents": [{"text": "a", "doc_id": text}]},
-    "documents: a title": lambda text: {"prompt": "Hi", "documents": [{"text": "a", "title": text}]},
-    "tools: a name": lambda text: tools(name=text),
-    "tools: a description": lambda text: tools(description=text),
-    "tools: a parameter": lambda text: tools(parameters={"type": "object", "properties": {text: {}}}),
-    "tools: a parameter's description": lambda text: tools(
-        parameters={"type": "object", "properties": {"city": {"description": text}}}
-    ),
-    "tools: a key": lambda text: tools(**{text: 1}),
+    "messages[0].content": lambda text: {"messages": [{"role": "user", "content": text}]},
+    "messages[0].content of the system": lambda text: {"messages": [{"role": "system", "content": text}, ASK]},
+    "messages[1].content": lambda text: {"messages": [ASK, {"role": "assistant", "content": text}]},
+    "messages[1].content of a tool": lambda text: {"messages": [ASK, {"role": "tool", "content": text}]},
+    "messages[0].content in parts": lambda text: {
+        "messages": [{"role": "user", "content": [{"type": "text", "text": text}]}]
+    },
+    "messages[1].tool_calls name": lambda text: calls(name=text),
+    "messages[1].tool_calls argument": lambda text: calls(arguments={"city": text}),
+    "messages[1].tool_calls argument's name": lambda text: calls(arguments={text: 1}),
+    "messages[1].tool_calls JSON": lambda text: calls(arguments=json.dumps({"city": text})),
+    "documents[0]": lambda text: documents(text=text),
+    "documents[0] id": lambda text: documents(doc_id=text),
+    "documents[0] title": lambda text: documents(title=text),
+    "tools[0] name": lambda text: tools(name=text),
+    "tools[0] description": lambda text: tools(description=text),
+    "tools[0] parameter": lambda text: tools(parameters={"type": "object", "properties": {text: {}}}),
+    "tools[0] enum": lambda text: tools(parameters={"type": "object", "properties": {"city": {"enum": [text]}}}),
+    "tools[0] key": lambda text: tools(**{text: 1}),
 }
-"""Every place where a caller's text enters the prompt."""
+"""Wherever a caller's text enters the prompt, by the path in the error."""
 
 
 @pytest.fixture(scope="module")
-def tokenizer():
-    """The demo's: Granite's special tokens at Granite's ids."""
-    return Tokenizer.from_file(f"{weights.find(Settings()).directory}/tokenizer.json")
+def granite(tmp_path_factory):
+    """The demo's tokenizer: Granite's special tokens at Granite's ids."""
+    directory, model = tmp_path_factory.mktemp("tokenizer"), Source(source.path())
+    words = vocabulary.build(model["tokenizer.ggml.tokens"])
+    tokenizer.save(words.ids, model["tokenizer.ggml.merges"], directory)
+    return Tokenizer.from_file(str(directory / "tokenizer.json"))
 
 
-def special(tokenizer, **given):
-    """The ids of the control tokens in the prompt that a request becomes."""
-    control = {tokenizer.token_to_id(token) for token in CONTROL_TOKENS}
-    ids = tokenizer.encode(FORMAT.format(passed(check, **given)), add_special_tokens=False).ids
-    return [token for token in ids if token in control]
+def special(granite, **given):
+    """The control tokens in the prompt that a request becomes."""
+    control = {granite.token_to_id(token) for token in CONTROL_TOKENS}
+    text = TEMPLATE.render(request(**given).conversation)
+    return [token for token in granite.encode(text, add_special_tokens=False).ids if token in control]
 
 
-def test_the_ids_are_the_tokenizers(tokenizer):
-    """Those that the code names by number."""
-    assert tokenizer.token_to_id("<|end_of_text|>") == END_OF_TEXT_ID
-    assert tokenizer.token_to_id("<|tool_call|>") == TOOL_CALL_ID
-    assert None not in {tokenizer.token_to_id(token) for token in CONTROL_TOKENS}
+def test_the_ids_are_the_tokenizers(granite):
+    assert granite.token_to_id("<|end_of_text|>") == END_OF_TEXT_ID
+    assert granite.token_to_id("<|tool_call|>") == TOOL_CALL_ID
+    assert None not in {granite.token_to_id(token) for token in (*CONTROL_TOKENS, *FIM_TOKENS)}
 
 
-@pytest.mark.parametrize("token", CONTROL_TOKENS)
-@pytest.mark.parametrize("place", PLACES)
-def test_a_whole_token_is_refused_by_name(place, token):
-    """In every place, whatever stands around it."""
-    name = place.split()[0].removesuffix(":")
-    sentence = asked.refused(check, **PLACES[place](f"x{token}y"))
-    assert sentence.startswith(name)
-    assert sentence.endswith(f" must not hold the control token {token}: Granite would obey it.")
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_a_whole_token_is_refused_by_name(entry):
+    for token in CONTROL_TOKENS:
+        sentence = refusal(**ENTRIES[entry](f"x{token}y"))
+        assert sentence == f"`{entry.split()[0]}` contains the control token {token}; remove it."
 
 
-@pytest.mark.parametrize("token", CONTROL_TOKENS)
-def test_pieces_that_join_are_refused(token):
+def test_pieces_that_join_are_refused():
     """A content's parts are one text, however they are cut."""
-    for cut in range(1, len(token)):
-        parts = [{"type": "text", "text": text} for text in (token[:cut], token[cut:])]
-        sentence = asked.refused(check, messages=[{"role": "user", "content": parts}])
-        assert sentence == f"messages[0].content must not hold the control token {token}: Granite would obey it."
+    for token in CONTROL_TOKENS:
+        for cut in range(1, len(token)):
+            parts = [{"type": "text", "text": text} for text in (token[:cut], token[cut:])]
+            sentence = refusal(messages=[{"role": "user", "content": parts}])
+            assert sentence == f"`messages[0].content` contains the control token {token}; remove it."
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_pieces_that_do_not_join_open_nothing(tokenizer, place):
-    """At the end or beginning of a text, beside the template's own: the prompt has the control tokens of a plain one."""
-    plain = special(tokenizer, **PLACES[place]("x"))
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_pieces_that_do_not_join_open_nothing(granite, entry):
+    """Nor do they join the template's own text around them."""
+    plain = special(granite, **ENTRIES[entry]("x"))
     for token in CONTROL_TOKENS:
         for cut in range(1, len(token)):
             for piece in (token[:cut], token[cut:]):
-                assert special(tokenizer, **PLACES[place](piece)) == plain
+                assert special(granite, **ENTRIES[entry](piece)) == plain
 
 
-def test_two_texts_that_stand_side_by_side_do_not_join(tokenizer):
-    """Neighbours in the prompt have the template's text between them."""
+def test_neighbouring_texts_do_not_join(granite):
+    """The template's text is between them."""
     for token in CONTROL_TOKENS:
-        for cut in range(1, len(token)):
-            first, second = token[:cut], token[cut:]
+        for first, second in ((token[:cut], token[cut:]) for cut in range(1, len(token))):
             for given in (
                 {"prompt": second, "system_prompt": first},
                 {"messages": [{"role": "user", "content": first}, {"role": "user", "content": second}]},
                 {"prompt": "a", "documents": [{"text": first, "doc_id": second}, {"text": second, "doc_id": first}]},
                 {"prompt": first, "suffix": second},
                 tools(name=first, description=second),
-                {"messages": calls(name=first, arguments={second: first})},
+                calls(name=first, arguments={second: first}),
             ):
-                plain = json.loads(
-                    json.dumps(given).replace(json.dumps(first), '"x"').replace(json.dumps(second), '"y"')
-                )
-                assert special(tokenizer, **given) == special(tokenizer, **plain)
+                plain = json.dumps(given).replace(json.dumps(first), '"x"').replace(json.dumps(second), '"y"')
+                assert special(granite, **given) == special(granite, **json.loads(plain))
+
+
+def test_fill_in_the_middle_refuses_its_own_tokens():
+    for token, name in itertools.product(FIM_TOKENS, ("prompt", "suffix")):
+        sentence = refusal(**{"prompt": "a", "suffix": "b", name: f"x{token}"})
+        assert sentence == f"`{name}` contains the control token {token}; remove it."
 
 
 def test_tokens_that_open_nothing_pass():
     """Code models' names for files are text like any other, and so is markup that Granite does not know."""
-    assert "<filename> <|unknown|> <think>" in FORMAT.format(passed(check, prompt="<filename> <|unknown|> <think>"))
+    text = "<filename> <|unknown|> <think> <fim_prefix>"
+    assert text in TEMPLATE.render(request(prompt=text).conversation)

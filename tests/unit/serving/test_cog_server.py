@@ -1,4 +1,4 @@
-"""What a worker sees of Cog's server, from a small server of the tests' own; the real one is in test_ends."""
+"""What a worker sees of Cog's server, from a small server of the tests' own."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from granite.serving.cog_server import UNFINISHED, CogServer
+from granite.serving.cog_server import UNFINISHED_REQUEST, CogServer
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ async def server():
     arrived, closed = [], asyncio.Event()
 
     async def serve(reader, writer):
-        head = await reader.read(len(UNFINISHED))
+        head = await reader.read(len(UNFINISHED_REQUEST))
         arrived.append(head)
         if head.startswith(b"GET /health-check "):
             writer.write(b'HTTP/1.1 200 OK\r\n\r\n{"status": "BUSY", "setup": {"logs": "' + b"x" * 200_000 + b'"}}')
@@ -34,10 +34,10 @@ async def server():
 async def test_an_unfinished_request_holds_it(server):
     """Until it is released: no byte follows."""
     cog, arrived, closed, _ = server
-    assert await cog.hold()
+    assert await cog.keep_alive()
     while not arrived:  # noqa: ASYNC110  # the server tells nobody
         await asyncio.sleep(0)
-    assert arrived == [UNFINISHED]
+    assert arrived == [UNFINISHED_REQUEST]
     assert not closed.is_set()
     cog.release()
     await asyncio.wait_for(closed.wait(), 60)
@@ -46,9 +46,9 @@ async def test_an_unfinished_request_holds_it(server):
 async def test_it_listens_until_its_port_closes(server):
     """That is what SIGTERM does first."""
     cog, *_, listening = server
-    assert await cog.listening()
+    assert await cog.is_listening()
     listening.close()
-    assert not await cog.listening()
+    assert not await cog.is_listening()
 
 
 async def test_what_keeps_us_from_its_port_is_not_its_end(server, monkeypatch):
@@ -58,7 +58,7 @@ async def test_what_keeps_us_from_its_port_is_not_its_end(server, monkeypatch):
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(asyncio, "open_connection", fails)
-    assert await server[0].listening()
+    assert await server[0].is_listening()
 
 
 async def test_its_status_is_read_from_an_answer_of_any_length(server):
@@ -69,7 +69,7 @@ async def test_its_status_is_read_from_an_answer_of_any_length(server):
 async def test_where_nothing_listens_there_is_nothing_to_hold():
     """Nor a status."""
     cog = CogServer(1, 0)
-    assert not await cog.hold()
+    assert not await cog.keep_alive()
     assert await cog.status() == ""
     cog.release()
 

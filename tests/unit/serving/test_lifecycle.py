@@ -1,13 +1,13 @@
 """How a server ends, with stand-ins for Cog's server, the engine and the OpenAI API."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from granite.cli.server import END_SECONDS
 from granite.errors import EngineDied, ServerStopped
-from granite.serving import lifecycle
-from granite.serving.lifecycle import Lifecycle
+from granite.serving.lifecycle import Lifecycle, Timing
 from granite.serving.running import Running
 
 
@@ -25,13 +25,13 @@ class Server:
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def hold(self):
+    async def keep_alive(self):
         return self.reachable
 
     def release(self):
         self.done.append("release")
 
-    async def listening(self):
+    async def is_listening(self):
         self.ticks += 1
         return self.term_at is None or self.ticks < self.term_at
 
@@ -41,7 +41,7 @@ class Server:
     def kill(self):
         self.done.append("kill")
 
-    async def answer(self):
+    async def ping(self):
         await self.answers.wait()
 
     def drain(self):
@@ -51,7 +51,7 @@ class Server:
         self.done.append("stop engine")
 
 
-class Door:
+class API:
     def __init__(self, server):
         self.server = server
         self.running = Running()
@@ -60,21 +60,17 @@ class Door:
         self.server.done.append("drain")
 
     async def stop(self):
-        self.server.done.append("stop door")
+        self.server.done.append("stop API")
 
 
-def test_the_end_takes_no_longer_than_the_platform_is_told():
+TIMING = Timing(grace=60, tick=0.001, check=0.001, hung=0.05, slots_lost=0.004, leave=0.001, webhooks=0.001)
+"""No test waits for seconds of a server's life."""
+
+
+def test_the_end_takes_no_longer_than_the_platform_waits():
     """The manifests give a server this much beyond its grace."""
-    assert lifecycle.CANCEL_SECONDS + lifecycle.WEBHOOK_SECONDS + lifecycle.STOP_SECONDS < END_SECONDS
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """No test waits for seconds of a server's life."""
-    for name in ("TICK", "CHECK", "LEAVE", "WEBHOOK"):
-        monkeypatch.setattr(lifecycle, f"{name}_SECONDS", 0.001)
-    monkeypatch.setattr(lifecycle, "STUCK_SECONDS", 0.05)
-    monkeypatch.setattr(lifecycle, "LOST_SECONDS", 0.004)
+    timing = Timing()
+    assert timing.cancel + timing.webhooks + timing.stop < END_SECONDS
 
 
 @pytest.fixture
@@ -83,15 +79,15 @@ def server():
 
 
 @pytest.fixture
-def door(server):
-    return Door(server)
+def api(server):
+    return API(server)
 
 
-def of(server, door, grace=60):
-    return Lifecycle(server, server, server.running, door, grace)
+def of(server, api, grace=60):
+    return Lifecycle(server, server, server.running, api, replace(TIMING, grace=grace))
 
 
-async def test_sigterm_lets_both_doors_finish(server, door):
+async def test_sigterm_lets_both_apis_finish(server, api):
     """Then the API's port, the engine and Cog's server end, in this order."""
     go = asyncio.Event()
 
@@ -100,37 +96,37 @@ async def test_sigterm_lets_both_doors_finish(server, door):
         server.done.append(name)
 
     server.running.add(asyncio.create_task(finishes("prediction")))
-    door.running.add(asyncio.create_task(finishes("completion")))
+    api.running.add(asyncio.create_task(finishes("completion")))
     server.term_at = 2
-    watch = asyncio.create_task(of(server, door).watch())
+    watch = asyncio.create_task(of(server, api).watch())
     while "drain" not in server.done:  # noqa: ASYNC110  # the stand-in tells nobody
         await asyncio.sleep(0)
     go.set()
     await watch
-    assert server.done == ["drain", "prediction", "completion", "stop door", "stop engine", "release"]
+    assert server.done == ["drain", "prediction", "completion", "stop API", "stop engine", "release"]
 
 
-async def test_what_does_not_finish_within_the_grace_is_canceled(server, door):
-    """At both doors."""
+async def test_what_does_not_finish_within_the_grace_is_canceled(server, api):
+    """At both APIs."""
     stuck = [asyncio.create_task(asyncio.Event().wait()) for _ in range(2)]
     server.running.add(stuck[0])
-    door.running.add(stuck[1])
+    api.running.add(stuck[1])
     server.term_at = 1
-    await of(server, door, grace=0.01).watch()
+    await of(server, api, grace=0.01).watch()
     assert [task.cancelled() for task in stuck] == [True, True]
-    assert server.done == ["drain", "stop door", "stop engine", "release"]
+    assert server.done == ["drain", "stop API", "stop engine", "release"]
 
 
-async def test_without_the_openai_api_cogs_door_drains_alone(server):
+async def test_without_the_openai_api_the_cog_api_drains_alone(server):
     """It is off by default."""
     server.term_at = 1
     await of(server, None).watch()
     assert server.done == ["stop engine", "release"]
 
 
-async def test_a_dead_engine_kills_the_server(server, door):
+async def test_a_dead_engine_kills_the_server(server, api):
     """It says so at once, not at the next tick."""
-    life = of(server, door)
+    life = of(server, api)
     assert life.failure is None
     server.dead = True
     assert life.failure == "The engine died"
@@ -145,30 +141,30 @@ async def test_a_dead_engine_kills_the_server(server, door):
         (lambda server: server.answers.clear(), "The engine has not answered for 0.05 s", ServerStopped),
     ],
 )
-async def test_what_no_engine_ends_is_ended_before_the_kill(server, door, ill, failure, reason):
+async def test_what_no_engine_ends_is_ended_before_the_kill(server, api, ill, failure, reason):
     """With the sentence that fits; nothing new is taken."""
     stuck = [asyncio.create_task(asyncio.Event().wait()) for _ in range(2)]
     server.running.add(stuck[0])
-    door.running.add(stuck[1])
+    api.running.add(stuck[1])
     ill(server)
-    life = of(server, door)
+    life = of(server, api)
     await life.watch()
     assert life.failure == failure
     assert [task.cancelled() for task in stuck] == [True, True]
-    assert [type(running.reason) for running in (server.running, door.running)] == [reason, reason]
+    assert [type(running.reason) for running in (server.running, api.running)] == [reason, reason]
     assert server.done == ["drain", "kill", "release"]
 
 
-async def test_lost_slots_kill_the_server(server, door):
+async def test_lost_slots_kill_the_server(server, api):
     """Cog says BUSY while nothing runs."""
     server.health = "BUSY"
-    life = of(server, door)
+    life = of(server, api)
     await life.watch()
     assert life.failure == "Cog has lost its slots"
     assert server.done == ["drain", "kill", "release"]
 
 
-async def test_an_engine_that_dies_while_the_server_drains_kills_it(server, door):
+async def test_an_engine_that_dies_while_the_server_drains_kills_it(server, api):
     """The exit code says that something was lost."""
 
     async def dies():
@@ -176,16 +172,16 @@ async def test_an_engine_that_dies_while_the_server_drains_kills_it(server, door
 
     server.running.add(asyncio.create_task(dies()))
     server.term_at = 1
-    await of(server, door).watch()
+    await of(server, api).watch()
     assert server.done == ["drain", "drain", "kill", "release"]
 
 
-async def test_a_busy_server_that_runs_something_lives(server, door):
+async def test_a_busy_server_that_runs_something_lives(server, api):
     """So does one that is BUSY now and then."""
     server.health = "BUSY"
     go = asyncio.Event()
     server.running.add(asyncio.create_task(go.wait()))
-    life = of(server, door)
+    life = of(server, api)
     watch = asyncio.create_task(life.watch())
     while server.ticks < 40:  # noqa: ASYNC110  # as above
         await asyncio.sleep(0)
@@ -194,38 +190,37 @@ async def test_a_busy_server_that_runs_something_lives(server, door):
     go.set()
     server.term_at = server.ticks + 40
     await watch
-    assert server.done == ["drain", "stop door", "stop engine", "release"]
+    assert server.done == ["drain", "stop API", "stop engine", "release"]
 
 
-async def test_a_part_that_does_not_stop_does_not_keep_the_others(server, door, monkeypatch):
+async def test_a_part_that_does_not_stop_does_not_keep_the_others(server, api):
     """Nor the server: it is released all the same."""
-    monkeypatch.setattr(lifecycle, "STOP_SECONDS", 0.01)
 
     async def stuck():
-        server.done.append("stuck door")
+        server.done.append("stuck api")
         await asyncio.Event().wait()
 
-    door.stop, server.term_at = stuck, 1
-    await of(server, door).watch()
-    assert server.done == ["drain", "stuck door", "stop engine", "release"]
+    api.stop, server.term_at = stuck, 1
+    await Lifecycle(server, server, server.running, api, replace(TIMING, stop=0.01)).watch()
+    assert server.done == ["drain", "stuck api", "stop engine", "release"]
 
 
-async def test_an_engine_that_cannot_be_asked_is_asked_again(server, door):
-    """The slots are looked after, too."""
+async def test_a_ping_that_fails_is_tried_again(server, api):
+    """And the slots are still checked."""
 
-    async def answer():
+    async def ping():
         raise RuntimeError
 
-    server.answer, server.health = answer, "BUSY"
-    life = of(server, door)
+    server.ping, server.health = ping, "BUSY"
+    life = of(server, api)
     await life.watch()
     assert life.failure == "Cog has lost its slots"
 
 
-async def test_where_cogs_port_cannot_be_reached_the_engine_is_watched_all_the_same(server, door):
+async def test_where_cogs_port_cannot_be_reached_the_engine_is_watched_all_the_same(server, api):
     """A server that listens on one address of its machine alone."""
     server.reachable, server.term_at = False, 1
-    watch = asyncio.create_task(of(server, door).watch())
+    watch = asyncio.create_task(of(server, api).watch())
     await asyncio.wait({watch}, timeout=0.05)
     assert not watch.done()
     server.dead = True

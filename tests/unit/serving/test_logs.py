@@ -80,6 +80,6 @@ def test_a_callers_words_in_the_sampling_parameters_are_left_out_too(logged):
 
     params = Params(1, ["a"], ["b"], None)
     line = logged("SamplingParams", settings={"LOG_PROMPTS": "false"}, sampling_params=params)
-    shown = "Params(seed=1, stop=<left out>, bad_words=<left out>, structured_outputs=None)"
+    shown = "Params(seed=1, stop=<redacted>, bad_words=<redacted>, structured_outputs=None)"
     assert line.partition("sampling_params=")[2].rpartition(".")[2].strip() == shown
     assert params == Params(1, ["a"], ["b"], None)

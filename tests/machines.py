@@ -1,0 +1,6 @@
+"""Machines for the tests, as values."""
+
+from granite.hardware import Hardware
+
+GPU = Hardware(gpu=True, gpus=1, cores=(0, 1), cpu_flags=frozenset({"avx512_bf16"}), compiler=True)
+CPU = Hardware(gpu=False, gpus=None, cores=(0, 1), cpu_flags=frozenset({"avx512_vnni"}), compiler=True)

@@ -1,0 +1,116 @@
+"""The OpenAI API in this process, on a fake engine: a client, and a connection that a test drives message by message."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import httpx2
+
+from granite.openai_api.app import OpenAIApp
+from granite.request.prompt import PromptTemplate
+from granite.request.request import Checks
+from tests.inputs import DEFAULTS
+
+TEMPLATE = PromptTemplate(Path(__file__).parent.parent / "chat_template.jinja")
+HI = [{"role": "user", "content": "Hi."}]
+ROUTES = {"chat/completions": {"messages": HI}, "completions": {"prompt": "Hi."}, "responses": {"input": "Hi."}}
+"""The smallest body of each route."""
+THOUGHTS = ("<think>", "Hm", ".", "</think><resp", "onse>", "Paris.", "</response>")
+CALLS = '<|tool_call|>[{"name": "weather", "arguments": {"city": "Paris"}}, {"name": "weather", "arguments": {}}]'
+
+
+def token(text, logprob=-0.5):
+    """A TokenLogprob; without a log probability, that of a prompt's first token."""
+    alternative = {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+    return {**alternative, "top_logprobs": [] if logprob is None else [alternative]}
+
+
+def app_of(engine, key=None, slots=4, **options):
+    checks = Checks(engine.adapters or (), trust_chat_template=False)
+    return OpenAIApp(engine, checks, TEMPLATE, DEFAULTS, key=key, slots=slots, **options)
+
+
+class Client:
+    """`options`: of httpx's transport."""
+
+    def __init__(self, app, **options):
+        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app, **options), base_url="http://granite")
+
+    async def get(self, path, **options):
+        return await self.http.get(path, **options)
+
+    async def post(self, route, **body):
+        return await self.http.post(f"/v1/{route}", json=ROUTES.get(route, {}) | body)
+
+    async def events(self, route, **body):
+        response = await self.post(route, stream=True, **body)
+        assert (response.status_code, response.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        return events(response.text)
+
+    async def error(self, route, **body):
+        """Status and sentence of a request that fails as a whole."""
+        return error_of(await self.post(route, **body))
+
+
+def events(text):
+    """The data of a stream's events."""
+    data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    return [each if each == "[DONE]" else json.loads(each) for each in data]
+
+
+def error_of(response):
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["code"] == response.status_code
+    return response.status_code, error["message"]
+
+
+class Connection:
+    """One request over ASGI: `arriving` holds what the server may receive, `sent` what it sent."""
+
+    def __init__(self, app, route="chat/completions", **body):
+        self.arriving, self.sent = asyncio.Queue(), []
+        self.awaited = False
+        """Whether the server waits for what arrives."""
+        self.reads = asyncio.Event()
+        """Cleared: the client takes nothing."""
+        self.reads.set()
+        content = json.dumps(ROUTES[route] | body).encode()
+        scope = {"type": "http", "method": "POST", "path": f"/v1/{route}", "headers": [], "query_string": b""}
+        self.body = {"type": "http.request", "body": content, "more_body": False}
+        self.task = asyncio.create_task(app(scope, self._arrive, self._take))
+
+    def send_body(self):
+        self.arriving.put_nowait(self.body)
+
+    def leave(self):
+        self.arriving.put_nowait({"type": "http.disconnect"})
+
+    async def _arrive(self):
+        self.awaited = True
+        return await self.arriving.get()
+
+    async def _take(self, message):
+        await self.reads.wait()
+        self.sent.append(message)
+
+    @property
+    def status(self):
+        return self.sent[0]["status"]
+
+    @property
+    def text(self):
+        return b"".join(message.get("body", b"") for message in self.sent).decode()
+
+    @property
+    def complete(self):
+        return bool(self.sent) and not self.sent[-1].get("more_body", self.sent[-1]["type"] == "http.response.start")
+
+
+async def settle(condition):
+    """Let the event loop run until `condition` holds."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never happened")

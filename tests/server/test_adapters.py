@@ -1,0 +1,105 @@
+"""A server with LoRA adapters answers as transformers does with each adapter added to the weights."""
+
+import concurrent.futures
+import json
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from granite.model import demo
+from tests.adapters import SEEDS, merged
+from tests.predictions import DEADLINE, answer, predicted
+
+PROMPT = (
+    "<|start_of_role|>user<|end_of_role|>How is rain made?<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
+)
+GREEDY = {"prompt": PROMPT, "temperature": 0, "max_tokens": 24}
+
+
+@pytest.fixture(scope="module")
+def client(operated):
+    with httpx.Client(base_url=operated.url, timeout=DEADLINE) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def expected(lora_directory):
+    """transformers' answers without an adapter and with each."""
+    weights = demo.write(print)
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    ids = tokenizer(PROMPT, return_tensors="pt", add_special_tokens=False).input_ids
+
+    def greedy(adapter):
+        with torch.inference_mode():
+            generated = merged(weights, adapter).generate(ids, max_new_tokens=24, do_sample=False)
+        return tokenizer.decode(generated[0, ids.shape[1] :], skip_special_tokens=True)
+
+    return {None: greedy(None)} | {name: greedy(lora_directory / name) for name in SEEDS}
+
+
+def answer_of(client, name):
+    return answer(client, **GREEDY, **({} if name is None else {"adapter": name}))
+
+
+def test_an_adapter_answers_as_its_sum_with_the_weights(client, expected):
+    """Without one, or with one that changes nothing, the model is as it was."""
+    assert {name: answer_of(client, name) for name in expected} == expected
+    assert len(set(expected.values())) == 3
+    assert answer_of(client, "idle") == expected[None]
+
+
+def test_requests_in_one_batch_have_an_adapter_each(client, expected):
+    """Also where the prefix cache holds another's. On a CPU, vLLM gives those without one what its last slot holds."""
+    names = [*expected] * 4
+    with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
+        assert list(threads.map(lambda name: answer_of(client, name), names)) == [expected[name] for name in names]
+
+
+def test_a_request_with_an_adapter_logs_the_same_six_lines(client):
+    """None of them vLLM's."""
+    prediction = predicted(client, **json.loads(Path("tests/requests/adapter.json").read_text()))
+    assert prediction["status"] == "succeeded", prediction["error"]
+    assert [json.loads(line)["event"][:9] for line in prediction["logs"].splitlines()] == [
+        "predict()", "Formatted", "SamplingP", "result", "Generatio", "predict()",
+    ]  # fmt: skip
+    assert "lora" not in prediction["logs"].lower()
+
+
+@pytest.mark.parametrize(("inputs", "model"), [({}, "granite-demo"), ({"adapter": "legal"}, "legal")])
+def test_a_chats_model_is_the_adapter(client, inputs, model):
+    messages = [{"role": "user", "content": "How is rain made?"}]
+    prediction = predicted(client, messages=messages, max_tokens=4, **inputs)
+    assert json.loads("".join(prediction["output"]))["model"] == model
+
+
+def test_the_openai_api_chooses_an_adapter_by_the_models_name(expected, operated):
+    """It lists each with the model that it changes, and answers as the Cog API does."""
+    url = f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1"
+    client = openai.OpenAI(base_url=url, api_key="-", max_retries=0, timeout=DEADLINE)
+    parents = {model.id: model.parent for model in client.models.list().data}
+    assert parents == {"granite-demo": None, "haiku": "granite-demo", "idle": "granite-demo", "legal": "granite-demo"}
+
+    def text(name):
+        return client.completions.create(model=name or "granite-demo", **GREEDY).choices[0].text
+
+    assert {name: text(name) for name in expected} == expected
+    with pytest.raises(openai.NotFoundError, match="`haikus` does not exist"):
+        client.completions.create(model="haikus", **GREEDY)
+
+
+def test_an_unknown_adapter_is_refused_with_the_known_ones(client):
+    prediction = predicted(client, **GREEDY | {"adapter": "haikus"})
+    assert prediction["status"] == "failed"
+    assert prediction["error"].endswith(": InvalidInput: adapter must be one of haiku, idle, legal, got haikus.")
+
+
+def test_a_server_without_adapters_refuses_any(server):
+    with httpx.Client(base_url=server.url, timeout=DEADLINE) as client:
+        prediction = predicted(client, prompt="x", adapter="haiku")
+    assert prediction["error"].endswith(
+        ": InvalidInput: Unknown adapter `haiku`: this server has none (ADAPTERS is not set)."
+    )

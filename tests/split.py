@@ -1,0 +1,14 @@
+"""Texts cut into pieces, as an engine may deliver them."""
+
+from hypothesis import strategies as st
+
+
+def pieces(text: str) -> st.SearchStrategy[list[str]]:
+    """Any few pieces that make up the text, some perhaps empty."""
+    cuts = st.lists(st.integers(0, len(text)), max_size=8).map(sorted)
+    return cuts.map(lambda cuts: [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True)])
+
+
+def split(texts: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, list[str]]]:
+    """A text and its pieces."""
+    return texts.flatmap(lambda text: st.tuples(st.just(text), pieces(text)))

@@ -1,0 +1,60 @@
+"""One prediction over HTTP, from a server that sends fixed bytes."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from granite.cli import client
+
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+EVENTS = 'event: start\ndata: {"id": "a"}\n\nevent: output\ndata: {"chunk": "é\u2028"}\n\n'.encode()
+COMPLETED = b'event: completed\ndata: {"status": "succeeded"}\n\n'
+INVALID = b'{"detail": [{"loc": ["body", "input", "top_p"], "msg": "7 is greater than the maximum of 1"}]}'
+
+
+@contextlib.contextmanager
+def answering(response):
+    """The URL of a server that reads one request and sends this."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            with listener.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(response)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_each_event_is_its_name_and_data():
+    with answering(STREAM + EVENTS + COMPLETED) as url:
+        assert list(client.events(url, {"prompt": "Hi"})) == [
+            ("start", {"id": "a"}),
+            ("output", {"chunk": "é\u2028"}),
+            ("completed", {"status": "succeeded"}),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("response", "sentence"),
+    [
+        (
+            b"HTTP/1.1 422 Unprocessable Entity\r\nContent-Length: %d\r\n\r\n%s" % (len(INVALID), INVALID),
+            "The server refused `top_p`: 7 is greater than the maximum of 1.",
+        ),
+        (b"HTTP/1.1 503 Unavailable\r\nContent-Length: 5\r\n\r\nBusy\n", "The server answered 503: Busy"),
+        (b"", "The server dropped the connection."),
+        (
+            STREAM.replace(b"\r\n\r\n", b"\r\nContent-Length: 999\r\n\r\n") + EVENTS,
+            "The server dropped the connection.",
+        ),
+    ],
+)
+def test_a_refusal_or_a_dropped_connection_is_one_sentence(response, sentence):
+    with answering(response) as url, pytest.raises(client.Refused) as caught:
+        list(client.events(url, {"prompt": "Hi"}))
+    assert str(caught.value) == sentence

@@ -1,0 +1,72 @@
+"""The port: taken before the model loads, served on the running event loop."""
+
+import asyncio
+import socket
+
+import httpx2
+import pytest
+
+from granite.errors import SettingsError
+from granite.openai_api.server import OpenAIServer, bind
+from granite.request.request import Checks
+from granite.settings import Settings
+from tests.fake_engine import FakeEngine
+from tests.inputs import DEFAULTS
+from tests.openai_app import TEMPLATE, events
+
+
+def test_the_port_is_off_by_default():
+    assert bind(Settings()) is None
+
+
+def test_a_port_that_is_in_use_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError) as caught:
+            bind(Settings(openai_port=port))
+    assert str(caught.value) == f"OPENAI_PORT={port} at OPENAI_HOST=127.0.0.1 cannot be used: address already in use."
+
+
+async def start(engine):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = Settings(openai_port=port, openai_api_key="secret", openai_max_concurrency=3)
+    listener = bind(settings)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+    checks = Checks((), trust_chat_template=False)
+    server = await OpenAIServer.start(listener, settings, engine, checks, TEMPLATE, DEFAULTS)
+    headers = {"Authorization": "Bearer secret"}
+    return server, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers), port
+
+
+async def test_it_serves_until_it_is_stopped():
+    engine = FakeEngine("a", asyncio.Event())
+    assert await OpenAIServer.start(None, Settings(), engine, None, TEMPLATE, DEFAULTS) is None
+    server, client, port = await start(engine)
+    async with client, client.stream("POST", "/v1/completions", json={"prompt": "x", "stream": True}) as response:
+        lines = response.aiter_lines()
+        assert '"text":"a"' in await anext(lines)
+        assert len(server.running) == 1
+        server.drain()
+        assert (await client.get("/health")).status_code == 503
+        server.running.cancel()
+        rest = events("\n".join([line async for line in lines]))
+        assert (
+            rest[0]["error"]["message"] == "The server stopped before the answer was complete; send the request again."
+        )
+        assert rest[1] == "[DONE]"
+    await server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+async def test_a_dropped_connection_cancels_generation():
+    engine = FakeEngine("a", asyncio.Event())
+    server, client, _ = await start(engine)
+    async with client:
+        async with client.stream("POST", "/v1/completions", json={"prompt": "x", "stream": True}) as response:
+            await anext(response.aiter_lines())
+        assert await server.running.ended(5)
+    assert engine.aborted == 1
+    await server.stop()

@@ -1,0 +1,131 @@
+"""A whole request: the first fault, whatever JSON arrives, and in time that grows with its size only."""
+
+import contextlib
+import time
+
+import pytest
+
+from granite.errors import InvalidInput
+from granite.request.request import Checks
+from tests.inputs import DEFAULTS, inputs, refusal, request
+
+ASK = {"role": "user", "content": "Why?"}
+TOOLS = [{"type": "function", "function": {"name": "now"}}]
+FAULTS = {
+    "prompt": "<|tool_call|>",
+    "system_prompt": "<|tool_call|>",
+    "min_tokens": 513,
+    "temperature": 0.001,
+    "top_p": 0,
+    "top_k": 2**63,
+    "stop": [""],
+    "seed": -1,
+    "documents": [{}],
+    "tools": [{}],
+    "tool_choice": "auto",
+    "response_format": {},
+    "citations": True,
+    "suffix": "<|tool_call|>",
+    "logprobs": 2,
+    "sampling_params": {"n": 2},
+    "adapter": "legal",
+    "chat_template": "x",
+}
+"""A fault of each input, beside a prompt, in the order of the inputs."""
+
+
+def test_the_first_fault_in_the_order_of_the_inputs_is_raised():
+    """Without it, the next one is."""
+    names = list(FAULTS)
+    assert names == [name for name in vars(DEFAULTS) if name in FAULTS]
+    for position, name in enumerate(names):
+        given = {"prompt": "x"} | {
+            later: FAULTS[later] for later in names[position:] if later != "suffix" or name == "suffix"
+        }
+        assert name in refusal(**given).split(" cannot be combined with")[0].split(" requires")[0], name
+
+
+@pytest.mark.parametrize("name", [name for name in vars(DEFAULTS) if name != "tool_choice"])
+def test_any_json_passes_or_is_refused(name):
+    """The OpenAI API passes on whatever a body holds."""
+    for value in (None, True, 7, 1.5, "a", [], [7], {}, {"a": None}, [["a"]]):
+        with contextlib.suppress(InvalidInput):
+            request(**{"prompt": "x", name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"messages": "Hi"}, "`messages` must be a list, got Hi."),
+        ({"messages": {"role": "user"}}, "`messages` must be a list, got an object."),
+        ({"messages": [7]}, "`messages[0]` must be an object, got 7."),
+        ({"documents": [ASK, "x"]}, "`documents[1]` must be an object, got x."),
+        ({"tools": 0}, "`tools` must be a list, got 0."),
+        ({"thinking": "yes"}, "`thinking` must be true or false, got yes."),
+        ({"suffix": 1}, "`suffix` must be a text, got 1."),
+        ({"length": "middling"}, "`length` must be short or long, got middling."),
+        ({"originality": 1}, "`originality` must be extractive or abstractive, got 1."),
+    ],
+)
+def test_a_wrong_type_is_one_sentence(given, sentence):
+    assert refusal(**{"prompt": "x"} | given) == sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"prompt": "Hi"}, "Hi"),
+        ({"prompt": "Hi", "messages": [ASK, {"role": "assistant", "content": "x"}]}, "Why?"),
+        ({"messages": [ASK, {"role": "user", "content": [{"type": "text", "text": "a"}, 7, {"text": 7}, {"text": "b"}]}]}, "ab"),
+        ({"messages": [ASK, {"role": "user", "content": 7}]}, ""),
+        ({"messages": [7, None, ["user"], {}, {"role": ["user"]}], "prompt": "Hi"}, "Hi"),
+        ({"messages": 7, "prompt": "Hi"}, "Hi"),
+        ({"messages": {"role": "user"}, "prompt": ["Hi"]}, ""),
+    ],
+)  # fmt: skip
+def test_user_prompt_is_what_the_user_said_last(given, text):
+    """It is logged before anything is checked, and never fails."""
+    assert inputs(**given).user_prompt == text
+
+
+def test_adapters():
+    assert (request(prompt="x").adapter, request(prompt="x", adapter="haiku").adapter) == (None, "haiku")
+    assert refusal(prompt="x", adapter="legal") == "Unknown adapter `legal`: this server has haiku."
+    without = Checks([], trust_chat_template=False)
+    assert refusal(checks=without, prompt="x", adapter="haiku") == (
+        "Unknown adapter `haiku`: this server has none (ADAPTERS is not set)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "parsed"),
+    [
+        ({"messages": [ASK]}, False),
+        ({"messages": [ASK], "tools": TOOLS}, True),
+        ({"messages": [ASK], "tools": TOOLS, "tool_choice": "none"}, False),
+        ({"messages": [ASK], "documents": [{"text": "a"}], "citations": True}, True),
+        ({"messages": [ASK], "documents": [{"text": "a"}], "chat_template_kwargs": {"controls": {"hallucinations": True}}}, True),
+        ({"prompt": "x", "tools": TOOLS}, False),
+    ],
+)  # fmt: skip
+def test_special_tokens_are_parsed_where_the_answer_may_contain_them(given, parsed):
+    assert request(**given).parsed == parsed
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"messages": [ASK] * 20_000},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 50_000}]},
+        {"prompt": "x", "documents": [{"text": "a"}] * 50_000},
+        {"prompt": "x", "documents": [{}] * 50_000},
+        {"messages": [ASK], "tools": [{"function": {"name": f"{'f' * 99}{i}"}} for i in range(20_000)], "tool_choice": "required"},
+    ],
+    ids=["messages", "parts", "documents", "faults", "tools"],
+)  # fmt: skip
+def test_large_requests_are_checked_in_linear_time(given):
+    """A quadratic check of this many tools takes minutes, and the event loop waits."""
+    begin = time.perf_counter()
+    with contextlib.suppress(InvalidInput):
+        request(**given)
+    assert time.perf_counter() - begin < 5
