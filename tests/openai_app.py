@@ -83,6 +83,10 @@ class Connection:
     def send_body(self):
         self.arriving.put_nowait(self.body)
 
+    async def end(self):
+        """Wait until the server is done with it."""
+        await asyncio.wait_for(self.task, 5)
+
     def leave(self):
         self.arriving.put_nowait({"type": "http.disconnect"})
 

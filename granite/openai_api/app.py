@@ -158,7 +158,7 @@ class OpenAIApp:
             prepared += await choices.prepare(self._engine, request, text, call.n)
         request_id = uuid.uuid4().hex
         output = call.output(prepared, model, request_id)
-        async with aclosing(choices.generate(self._engine, prepared, request_id, None)) as deltas:
+        async with aclosing(choices.generate(self._engine, prepared, request_id, trace_headers)) as deltas:
             async for index, delta in deltas:
                 if delta is None:
                     made = output.end(index)

@@ -33,13 +33,21 @@ def bind(settings: Settings) -> socket.socket | None:
         return None
     host, port = settings.openai_host, settings.openai_port
     try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        return _bound(host, port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise SettingsError(f"OPENAI_PORT={port} at OPENAI_HOST={host} cannot be used: {reason}.") from None
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

@@ -87,14 +87,14 @@ def test_the_openai_api_chooses_an_adapter_by_the_models_name(expected, operated
         return client.completions.create(model=name or "granite-demo", **GREEDY).choices[0].text
 
     assert {name: text(name) for name in expected} == expected
-    with pytest.raises(openai.NotFoundError, match="`haikus` does not exist"):
+    with pytest.raises(openai.NotFoundError, match="There is no model `haikus`"):
         client.completions.create(model="haikus", **GREEDY)
 
 
 def test_an_unknown_adapter_is_refused_with_the_known_ones(client):
     prediction = predicted(client, **GREEDY | {"adapter": "haikus"})
     assert prediction["status"] == "failed"
-    assert prediction["error"].endswith(": InvalidInput: adapter must be one of haiku, idle, legal, got haikus.")
+    assert prediction["error"].endswith(": InvalidInput: Unknown adapter `haikus`: this server has haiku, idle, legal.")
 
 
 def test_a_server_without_adapters_refuses_any(server):

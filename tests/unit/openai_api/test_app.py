@@ -92,7 +92,7 @@ async def test_at_capacity_a_request_is_refused(route):
     assert REGISTRY.get_sample_value("granite_openai_refused_total", {"status": "503"}) == before + 1
     assert (await client.get("/v1/models")).status_code == 200
     go.set()
-    await first.task
+    await first.end()
     assert (first.status, (await client.post(route)).status_code) == (200, 200)
     assert REGISTRY.get_sample_value("granite_openai_slots_in_use") == 0
 
@@ -110,7 +110,7 @@ async def test_slots_are_counted_by_sequences():
     await settle(lambda: len(app.running) == 1)
     assert await Client(app).error("chat/completions", n=2) == FULL
     go.set()
-    await two.task
+    await two.end()
 
 
 async def test_an_arriving_body_takes_no_slot_but_is_one_of_as_many_bodies():
@@ -120,7 +120,7 @@ async def test_an_arriving_body_takes_no_slot_but_is_one_of_as_many_bodies():
     assert REGISTRY.get_sample_value("granite_openai_slots_in_use") == 0
     assert await Client(app).error("chat/completions") == FULL
     slow.leave()
-    await slow.task
+    await slow.end()
     assert (await Client(app).post("chat/completions")).status_code == 200
 
 
@@ -136,11 +136,11 @@ async def test_a_draining_server_refuses_new_requests_and_finishes_the_others():
     for response in (await client.get("/health"), await client.post("chat/completions")):
         assert (error_of(response), response.headers["retry-after"]) == (SHUTTING_DOWN, "1")
     arriving.send_body()
-    await arriving.task
+    await arriving.end()
     assert (arriving.status, json.loads(arriving.text)["error"]["message"]) == SHUTTING_DOWN
     assert (await client.get("/metrics")).status_code == 200
     go.set()
-    await running.task
+    await running.end()
     assert (running.status, len(app.running)) == (200, 0)
 
 
@@ -154,7 +154,7 @@ async def test_a_dropped_connection_cancels_generation(route, stream, n):
     connection.send_body()
     await settle(lambda: engine.running == n)
     connection.leave()
-    await connection.task
+    await connection.end()
     assert (engine.running, engine.aborted, len(app.running)) == (0, n, 0)
     assert REGISTRY.get_sample_value("granite_openai_slots_in_use") == 0
 
@@ -166,7 +166,7 @@ async def test_a_client_that_takes_nothing_loses_its_slots():
     connection = Connection(app, stream=True)
     connection.reads.clear()
     connection.send_body()
-    await connection.task
+    await connection.end()
     assert (engine.running, engine.aborted, len(app.running), connection.sent) == (0, 1, 0, [])
 
 
@@ -179,7 +179,7 @@ async def test_a_client_that_waits_long_keeps_its_slots():
     done, _ = await asyncio.wait({connection.task}, timeout=0.005)
     assert not done
     go.set()
-    await connection.task
+    await connection.end()
     assert events(connection.text)[-1] == "[DONE]"
 
 
@@ -194,7 +194,7 @@ async def test_a_canceled_request_ends_with_the_reason(route, stream, reason):
     connection.send_body()
     await settle(lambda: engine.running and bool(connection.sent) == stream)
     app.running.cancel(reason)
-    await connection.task
+    await connection.end()
     sentence = str(reason or STOPPED)
     if stream:
         *_, error, done = events(connection.text)
