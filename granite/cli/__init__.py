@@ -1,8 +1,8 @@
-"""The commands behind `script/`. Importing one takes the standard library alone: `--help` works before anything is
-installed, and `environment.enter()` brings the rest.
+"""The commands in `script/`. They start on the standard library alone, so that `--help` works before anything is installed;
+`environment.enter()` brings the rest.
 """
 
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("Python %d.%d is too old: set PYTHON to a Python 3.11 or newer." % sys.version_info[:2])
+    sys.exit("Python %d.%d is too old; set PYTHON to a Python 3.11 or newer." % sys.version_info[:2])

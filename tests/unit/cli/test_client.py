@@ -23,6 +23,10 @@ def answering(response):
             with listener.accept()[0] as connection:
                 connection.recv(65536)
                 connection.sendall(response)
+                connection.shutdown(socket.SHUT_WR)
+                # Closing with unread bytes would reset the connection under the response.
+                while connection.recv(65536):
+                    pass
 
         thread = threading.Thread(target=answer)
         thread.start()
