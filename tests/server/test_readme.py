@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
-from granite.cli import contract
+from granite.cli import schema
+from granite.settings import Settings
 from tests.conftest import KEY
+from tests.predictions import answer
+from tests.samples import FILES, MODEL
 
 README = Path("README.md").read_text(encoding="utf-8")
 
@@ -53,8 +55,7 @@ def bounds_of(schema):
 
 def example_of(name):
     """The input's own request file, by its value where that is short."""
-    asked = json.loads(Path(f"tests/requests/{name}.json").read_text(encoding="utf-8"))
-    value = json.dumps(asked[name], ensure_ascii=False)
+    value = json.dumps(FILES[name][name], ensure_ascii=False)
     return f"[{f'`{value}`' if len(value) <= 48 else 'a file'}](tests/requests/{name}.json)"
 
 
@@ -63,20 +64,18 @@ def test_the_inputs_table_is_the_schema():
     assert table("Inputs") == [
         [
             f"`{name}`",
-            type_of(schema),
-            default_of(schema),
-            bounds_of(schema),
-            schema["description"].replace("|", "\\|").replace("<", "&lt;"),
+            type_of(properties),
+            default_of(properties),
+            bounds_of(properties),
+            properties["description"].replace("|", "\\|").replace("<", "&lt;"),
             example_of(name),
         ]
-        for name, schema in contract.input_properties().items()
+        for name, properties in schema.inputs(Path("predict.py").read_text(encoding="utf-8")).items()
     ]
 
 
 def test_the_settings_table_is_the_settings():
     """Every variable that is read, and no other."""
-    from granite.settings import Settings
-
     assert [row[0].strip("`") for row in table("Settings")] == [name.upper() for name in Settings.model_fields]
 
 
@@ -87,10 +86,9 @@ def test_the_two_commands_exist():
 
 
 @pytest.fixture(scope="module")
-def expected(server):
+def expected(cog):
     """What the examples' request answers, greedy and short."""
-    inputs = {"prompt": "What is granite?", "max_tokens": 16, "temperature": 0}
-    return "".join(httpx.post(f"{server.url}/predictions", json={"input": inputs}, timeout=120).json()["output"])
+    return answer(cog, prompt="What is granite?", max_tokens=16, temperature=0)
 
 
 @pytest.mark.parametrize(
@@ -109,35 +107,27 @@ def test_the_examples_print_the_answer(server, expected, language, command):
     assert (ran.returncode, ran.stdout) == (0, expected), ran.stderr
 
 
-def test_the_openai_example_prints_the_answer(server, openai_port):
+def test_the_openai_example_prints_the_answer(http, expected):
     """As it stands, but for the server's port, the key, and a short, repeatable answer."""
     code = next(code for code in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL) if "OpenAI(" in code)
-    for stands, put in (
-        ("localhost:8000", f"127.0.0.1:{openai_port}"),
+    for written, used in (
+        ("localhost:8000", f"127.0.0.1:{http.base_url.port}"),
         ('api_key="secret"', f'api_key="{KEY}"'),
         ("stream=True", "stream=True, max_tokens=16, temperature=0"),
     ):
-        assert stands in code
-        code = code.replace(stands, put)
+        assert written in code
+        code = code.replace(written, used)
+    assert f'model="{MODEL}"' in code
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-    asked = {"messages": [{"role": "user", "content": "What is granite?"}], "max_tokens": 16, "temperature": 0}
-    answered = httpx.post(
-        f"http://127.0.0.1:{openai_port}/v1/chat/completions",
-        json={"model": "granite-demo", **asked},
-        headers={"Authorization": f"Bearer {KEY}"},
-        timeout=120,
-    )
-    assert (ran.returncode, ran.stdout) == (0, answered.json()["choices"][0]["message"]["content"]), ran.stderr
+    assert (ran.returncode, ran.stdout) == (0, expected), ran.stderr
 
 
-def test_the_defaults_of_the_settings_are_told():
-    """Where they are values."""
-    from granite.settings import Settings
-
-    told = {row[0].strip("`").lower(): row[1] for row in table("Settings")}
+def test_the_defaults_of_the_settings_are_documented():
+    """Those that are plain values."""
+    documented = {row[0].strip("`").lower(): row[1] for row in table("Settings")}
     plain = {
         name: field.default for name, field in Settings.model_fields.items() if type(field.default) in (int, str, bool)
     }
-    assert {name: told[name].split(";")[0].strip("`") for name in plain} == {
+    assert {name: documented[name].split(";")[0].strip("`") for name in plain} == {
         name: str(default).lower() for name, default in plain.items()
     }
