@@ -1,5 +1,10 @@
-"""What `predict.py` tells its story with.
+"""The rooms behind predict.py, from the top down; a file imports from its own room or from one below.
 
-A request passes `sampling` (the caller's numbers), `prompt` (Granite's format), `engine` (vLLM), `answer` (what has been
-generated so far) and `stream` (from the event loop to Cog). An operator's side is `settings`, `profile` and `weights`.
+openai_api   the OpenAI API's routes, on the engine that answers Cog
+cli          the commands behind script/
+serving      how an answer travels to Cog, is canceled, logged and counted; how a server lives and ends
+engine       how vLLM is started and spoken to; nothing else imports it
+output       what an answer looks like
+model        which files are loaded, and whether they are whole
+request      what a request asks for, and whether it is right
 """

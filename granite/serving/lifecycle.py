@@ -8,35 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from granite.errors import EngineDied, ServerStopped
+from granite.serving.cog_server import CogServer
 from granite.serving.running import Running
 
-
-class WatchedCog(Protocol):
-    """`CogServer`."""
-
-    async def keep_alive(self) -> bool: ...
-    def release(self) -> None: ...
-    async def is_listening(self) -> bool: ...
-    async def status(self) -> str: ...
-    def kill(self) -> None: ...
+if TYPE_CHECKING:
+    from granite.engine.engine import Engine
 
 
-class WatchedEngine(Protocol):
-    """`Engine`."""
-
-    @property
-    def dead(self) -> bool: ...
-    async def ping(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-class WatchedAPI(Protocol):
-    """The OpenAI API."""
+class OpenAIAPI(Protocol):
+    """`OpenAIServer`, which stands above this room."""
 
     @property
     def running(self) -> Running: ...
@@ -67,10 +52,10 @@ class Timing:
 class Lifecycle:
     def __init__(
         self,
-        cog: WatchedCog,
-        engine: WatchedEngine,
+        cog: CogServer,
+        engine: Engine,
         predictions: Running,
-        openai_api: WatchedAPI | None,
+        openai_api: OpenAIAPI | None,
         timing: Timing,
     ) -> None:
         self._cog = cog

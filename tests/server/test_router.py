@@ -1,7 +1,7 @@
 """`deploy/router` before two servers: one is killed, and requests go on.
 
-Each test runs twice: before two small servers without a model, and, with --slow, before the second doors of two real
-ones on the demo weights. The tests that kill come last: all share two servers.
+Each test runs twice: before two small servers without a model, and before the OpenAI APIs of two real ones on the demo
+weights. The tests that kill come last: all share two servers.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ import pytest
 
 from granite.cli.server import Server
 from tests.openai_worker import KEY
+
+pytestmark = pytest.mark.slow
 
 MODEL = "granite-demo"
 ENGINE_ARGS = json.dumps({"enforce_eager": True, "dtype": "float32"})
@@ -53,8 +55,8 @@ class Fleet:
 
     def healthy(self) -> list[str]:
         """The servers that the router sends requests to."""
-        told = httpx.get(f"{self.url}/workers").json()["workers"]
-        return sorted(worker["url"] for worker in told if worker["is_healthy"])
+        workers = httpx.get(f"{self.url}/workers").json()["workers"]
+        return sorted(worker["url"] for worker in workers if worker["is_healthy"])
 
 
 def free_port() -> int:
@@ -93,7 +95,7 @@ def small() -> Iterator[Worker]:
 
 @contextlib.contextmanager
 def real() -> Iterator[Worker]:
-    """The second door of a real server; killing takes its engine with it, as the end of a container does."""
+    """The OpenAI API of a real server; killing takes its engine with it, as the end of a container does."""
     port = free_port()
     settings = {"OPENAI_PORT": str(port), "OPENAI_API_KEY": KEY, "ENGINE_ARGS": ENGINE_ARGS}
     with Server(settings) as server:
@@ -106,17 +108,17 @@ def real() -> Iterator[Worker]:
         yield Worker(f"http://127.0.0.1:{port}", kill)
 
 
-@pytest.fixture(scope="module", params=["small", pytest.param("real", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["small", "real"])
 def fleet(request, tmp_path_factory) -> Iterator[Fleet]:
     """Two servers, and the router as its file starts it, but for how often it asks for their health."""
     make = {"small": small, "real": real}[request.param]
-    port, metrics, told = free_port(), free_port(), tmp_path_factory.mktemp("router") / "log"
+    port, metrics, log = free_port(), free_port(), tmp_path_factory.mktemp("router") / "log"
     flags = ["--port", str(port), "--prometheus-port", str(metrics), "--health-check-interval-secs", "1"]
-    with make() as one, make() as two, told.open("w") as log:
+    with make() as one, make() as two, log.open("w") as output:
         process = subprocess.Popen(
             ["deploy/router", one.url, two.url, *flags],
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-            stdout=log,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
@@ -124,7 +126,7 @@ def fleet(request, tmp_path_factory) -> Iterator[Fleet]:
             yield Fleet(f"http://127.0.0.1:{port}", [one, two])
         finally:
             process.terminate()
-            assert process.wait(DEADLINE) == 0, told.read_text()
+            assert process.wait(DEADLINE) == 0, log.read_text()
 
 
 def ask(client: openai.OpenAI) -> str:
@@ -152,28 +154,28 @@ def test_the_servers_check_the_callers_keys(fleet, key):
 
 def test_one_is_killed_and_requests_go_on(fleet):
     """Under load: no caller sees an error, every answer is the same, and the router learns which one lives."""
-    expected, told, dead = ask(fleet.client()), [], threading.Event()
+    expected, results, dead = ask(fleet.client()), [], threading.Event()
 
     def caller() -> None:
         client = fleet.client()
         while True:
             after = dead.is_set()
             try:
-                told.append((after, ask(client)))
+                results.append((after, ask(client)))
             except openai.OpenAIError as error:
-                told.append((after, repr(error)))
-            if sum(late for late, _ in told) >= 8 * CLIENTS:
+                results.append((after, repr(error)))
+            if sum(late for late, _ in results) >= 8 * CLIENTS:
                 return
 
     callers = [threading.Thread(target=caller) for _ in range(CLIENTS)]
     for thread in callers:
         thread.start()
-    until(lambda: len(told) >= 4 * CLIENTS)
+    until(lambda: len(results) >= 4 * CLIENTS)
     fleet.workers[0].kill()
     dead.set()
     for thread in callers:
         thread.join(DEADLINE)
-    assert {answer for _, answer in told} == {expected}
+    assert {answer for _, answer in results} == {expected}
     until(lambda: fleet.healthy() == [fleet.workers[1].url])
     assert ask(fleet.client()) == expected
 

@@ -93,22 +93,26 @@ def pod_monitor_faults(document: dict) -> list[str]:
     return [] if known == document else [f"Unknown fields: {document} is read as {known}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_a_manifest_is_what_kubernetes_takes(name):
     """Strictly: a misspelled field is ignored by nobody but a lenient server."""
     assert kubernetes_faults(manifest(name)) == []
 
 
+@pytest.mark.slow
 def test_the_compose_file_is_what_compose_takes():
     """By the Compose specification."""
     assert compose_faults(compose()) == []
 
 
+@pytest.mark.slow
 def test_the_pod_monitor_is_what_the_prometheus_operator_takes():
     """By the models of its own definitions."""
     assert pod_monitor_faults(manifest("monitoring/pod-monitor")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "path", "value"),
     [
@@ -126,6 +130,7 @@ def test_a_broken_manifest_is_seen(name, path, value):
     assert kubernetes_faults(changed(manifest(name), path, value)) != []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value"), [("services.server.healtcheck", {}), ("services.server.ports", "8000"), ("volume", {})]
 )
@@ -134,6 +139,7 @@ def test_a_broken_compose_file_is_seen(path, value):
     assert compose_faults(changed(compose(), path, value)) != []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value"),
     [("spec.podMetricsEndpoints.0.prot", "openai"), ("spec.podMetricsEndpoints.0.authorization.credentials.key", None)],
