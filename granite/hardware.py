@@ -21,27 +21,21 @@ class Hardware:
     """None: unknown (WSL 2, or a slice of a GPU)."""
     cores: tuple[int, ...]
     """Numbers of the processor cores that this process may use."""
-    cpu_flags: frozenset[str]
-    """The first processor's feature flags as Linux names them; empty without /proc (macOS)."""
+    bfloat16: bool
+    """Whether the CPU has instructions for bfloat16, which is then faster than float32."""
     compiler: bool
     """Whether PyTorch can compile for the CPU: it needs g++ and Python's headers."""
 
     @classmethod
     def detect(cls) -> Hardware:
+        affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
             gpu=has_gpu(),
             gpus=count_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev")),
-            cores=tuple(
-                sorted(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-            ),
-            cpu_flags=read_cpu_flags(Path("/proc/cpuinfo")),
+            cores=tuple(sorted(affinity)),
+            bfloat16=has_bfloat16(Path("/proc/cpuinfo")),
             compiler=shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists(),
         )
-
-    @property
-    def bfloat16(self) -> bool:
-        """Whether the CPU has bfloat16 instructions: with them bfloat16 is faster than float32."""
-        return not self.cpu_flags.isdisjoint({"amx_bf16", "avx512_bf16"})
 
 
 def count_gpus(visible: str | None, devices: Path) -> int | None:
@@ -51,9 +45,5 @@ def count_gpus(visible: str | None, devices: Path) -> int | None:
     return sum(1 for node in devices.glob("nvidia[0-9]*") if node.name.removeprefix("nvidia").isdecimal()) or None
 
 
-def read_cpu_flags(cpuinfo: Path) -> frozenset[str]:
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        return frozenset()
-    return next((frozenset(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), frozenset())
+def has_bfloat16(cpuinfo: Path) -> bool:
+    return cpuinfo.exists() and not {"amx_bf16", "avx512_bf16"}.isdisjoint(cpuinfo.read_text().split())

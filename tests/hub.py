@@ -1,4 +1,4 @@
-"""A server with the few routes of Hugging Face's hub API that a download uses."""
+"""A server with the few routes of Hugging Face's hub API that a download uses (hf_api.py, file_download.py)."""
 
 import hashlib
 import json
@@ -11,28 +11,24 @@ from safetensors.numpy import save
 
 REPO = "ibm-granite/granite-3.3-8b-instruct"
 COMMIT = "51dd4bc2ade4059a6bd87649d68aa11e4fb2529b"
-BIG = 12_000_000
-WEIGHTS = f"/{REPO}/resolve/{COMMIT}/model.safetensors"
+MODEL = f"/api/models/{REPO}"
 FILES = {
     "config.json": b"{}",
     "tokenizer.json": b"{}",
-    "model.safetensors": save({"a": np.arange(BIG, dtype=np.uint8)}),
+    "model.safetensors": save({"a": np.arange(5)}),
     "chat_template.jinja": b"another",
     "modeling.py": b"raise SystemExit",
 }
 
 
 class Hub(ThreadingHTTPServer):
-    """One repository. `cut` breaks the next transfer of the weights, `broken` all of them."""
+    """One repository. `faults`: a status and the hub's error code for each request that contains a text."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Route)
+        self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests = []
-        self.cut = self.broken = self.gated = False
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
+        self.faults = {}
 
     @classmethod
     @contextmanager
@@ -46,48 +42,35 @@ class Hub(ThreadingHTTPServer):
 
 
 class Route(BaseHTTPRequestHandler):
-    """Routes and headers that huggingface_hub uses (hf_api.py, file_download.py)."""
-
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         path = self.path.partition("?")[0]
-        self.server.requests.append(f"{self.command} {path} {self.headers.get('Range') or ''}".strip())
-        if self.server.gated:
-            self.send(403, b"", {"X-Error-Code": "GatedRepo"})
-        elif path in (f"/api/models/{REPO}/revision/main", f"/api/models/{REPO}/revision/{COMMIT}"):
+        request = f"{self.command} {path}"
+        self.server.requests.append(request)
+        name = path.rpartition("/")[2]
+        fault = next((fault for text, fault in self.server.faults.items() if text in request), None)
+        if fault:
+            self.send(fault[0], b"", {"X-Error-Code": fault[1]})
+        elif path.startswith(f"{MODEL}/revision/") and name in ("main", COMMIT):
             siblings = [{"rfilename": name, "size": len(content)} for name, content in FILES.items()]
             self.send(200, json.dumps({"id": REPO, "sha": COMMIT, "siblings": siblings}).encode())
-        elif path.startswith(f"/api/models/{REPO}/revision/"):
+        elif path.startswith(f"{MODEL}/revision/"):
             self.send(404, b"", {"X-Error-Code": "RevisionNotFound"})
-        elif path == f"/api/models/{REPO}/tree/{COMMIT}":
+        elif path == f"{MODEL}/tree/{COMMIT}":
             tree = [{"type": "file", "path": name, "size": len(data), "oid": oid(data)} for name, data in FILES.items()]
             self.send(200, json.dumps(tree).encode())
         elif path.startswith(f"/{REPO}/resolve/{COMMIT}/"):
-            self.file(FILES[path.rpartition("/")[2]])
+            self.send(200, FILES[name], {"ETag": f'"{oid(FILES[name])}"', "X-Repo-Commit": COMMIT})
         else:
             self.send(404, b"", {"X-Error-Code": "RepoNotFound"})
 
     def do_HEAD(self):
         self.do_GET()
 
-    def file(self, content):
-        start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
-        headers = {"ETag": f'"{oid(content)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        weights = self.command == "GET" and len(content) > BIG
-        if weights and self.server.broken:
-            self.send(500, b"")
-        elif weights and self.server.cut:
-            self.server.cut, self.close_connection = False, True
-            self.send(200, content[:-1], headers, length=len(content))
-        else:
-            self.send(206 if start else 200, content[start:], headers)
-
-    def send(self, status, body, headers=None, length=None):
+    def send(self, status, body, headers=None):
         self.send_response(status)
-        for name, value in {"Content-Length": str(length or len(body)), **(headers or {})}.items():
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command == "GET":

@@ -1,15 +1,13 @@
 """vLLM's engine behind the few methods that the rest of this package uses.
 
-Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, LoRARequest, and its renderer, which tokenizes off the event loop
-and whose rendered prompt `generate` wants.
+Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, and its renderer, which tokenizes off the event loop and whose
+rendered prompt `generate` wants.
 """
-
-from __future__ import annotations
 
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from vllm import SamplingParams
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -22,19 +20,14 @@ from vllm.usage.usage_lib import UsageContext
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-from granite.engine import adapter_check, engine_args, sampling, vllm_errors
-from granite.errors import (
-    AdapterError,
-    EngineDied,
-    EngineError,
-    OperatorError,
-    PromptTooLong,
-    RequestError,
-)
+from granite.engine import engine_args, loras, sampling, vllm_errors
+from granite.errors import EngineDied, EngineError, OperatorError, PromptTooLong, RequestError
 from granite.model.adapters import Adapter
 from granite.output import logprobs
 from granite.output.answer import Delta
 from granite.request.request import Request
+
+TOO_LONG = "The prompt has {} tokens, but the model's context holds {}, answer included; shorten the prompt."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,51 +45,25 @@ class Prompt:
 class Engine:
     """A running AsyncLLM, which works only on the event loop that started it."""
 
-    def __init__(self, llm: AsyncLLM, adapters: Sequence[Adapter]) -> None:
+    def __init__(self, llm: AsyncLLM, adapters: dict[str, LoRARequest]) -> None:
         self._llm = llm
-        self._loras = {adapter.name: LoRARequest(adapter.name, adapter.id, str(adapter.path)) for adapter in adapters}
+        self._loras = adapters
+        self.model = str(llm.model_config.served_model_name)
+        """The name that the model is served by."""
+        self.adapters: Collection[str] = adapters.keys()
+        self.context_length = int(llm.model_config.max_model_len)
+        """Most tokens of a prompt and its answer together."""
 
     @classmethod
-    async def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Engine:
-        """Load the model and its adapters; returns when it can answer.
-
-        Raises SettingsError for an argument that vLLM does not have, OperatorError for one that it refuses, and
-        AdapterError for an adapter that it refuses: loaded by a request, that one would end the engine.
-        """
+    async def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Self:
+        """Load the model and its adapters; return when it can answer. Raises OperatorError."""
         engine_args.check_names(arguments, [field.name for field in dataclasses.fields(AsyncEngineArgs)])
-        adapter_check.check(adapters)
+        loras.check(adapters)
         try:
             llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.OPENAI_API_SERVER)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise OperatorError(f"vLLM refuses to start: {vllm_errors.for_operator(error)}") from error
-        engine = cls(llm, adapters)
-        await engine.load_adapters()
-        return engine
-
-    async def load_adapters(self) -> None:
-        for lora in self._loras.values():
-            try:
-                await self._llm.add_lora(lora)
-            except Exception as error:  # an error of the engine's process arrives as a plain Exception
-                self.stop()
-                raise AdapterError(
-                    f"vLLM refuses the adapter {lora.lora_path}: {vllm_errors.for_operator(error)}"
-                ) from error
-
-    @property
-    def model(self) -> str:
-        """The name that the model is served by."""
-        return str(self._llm.model_config.served_model_name)
-
-    @property
-    def adapters(self) -> Collection[str]:
-        """Names of the LoRA adapters."""
-        return self._loras.keys()
-
-    @property
-    def context_length(self) -> int:
-        """Most tokens of a prompt and its answer together."""
-        return int(self._llm.model_config.max_model_len)
+        return cls(llm, await loras.load(llm, adapters))
 
     @property
     def dead(self) -> bool:
@@ -116,7 +83,7 @@ class Engine:
         per_token = self._llm.renderer.get_tokenizer().max_chars_per_token if isinstance(prompt, str) else 1
         least = len(prompt) // per_token
         if least >= self.context_length:
-            raise self._too_long(f"at least {least}")
+            raise PromptTooLong(TOO_LONG.format(f"at least {least}", self.context_length))
         # The prompt template has put in every special token.
         parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
         parsed = {"prompt": prompt} if isinstance(prompt, str) else {"prompt_token_ids": prompt}
@@ -124,7 +91,7 @@ class Engine:
         token_ids: list[int] = rendered["prompt_token_ids"]
         tokens = len(token_ids)
         if tokens >= self.context_length:
-            raise self._too_long(str(tokens))
+            raise PromptTooLong(TOO_LONG.format(tokens, self.context_length))
         if max_tokens is not None and tokens + max_tokens > self.context_length:
             raise PromptTooLong(
                 f"The prompt has {tokens} tokens and max_tokens is {max_tokens}, together above the model's context of "
@@ -137,7 +104,10 @@ class Engine:
 
     def sampling_params(self, request: Request, prompt: Prompt) -> SamplingParams:
         """Raises InvalidInput for what vLLM refuses."""
-        return sampling.sampling_params(request, self.context_length - prompt.tokens, self._verify)
+        config, tokenizer = self._llm.vllm_config, self._llm.renderer.get_tokenizer()
+        models = (config.model_config, config.speculative_config, config.structured_outputs_config)
+        room = self.context_length - prompt.tokens
+        return sampling.sampling_params(request, room, lambda params: params.verify(*models, tokenizer))
 
     async def generate(
         self,
@@ -147,10 +117,9 @@ class Engine:
         adapter: str | None = None,
         trace_headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Delta]:
-        """Generate the answer. Closing the generator aborts the request in the engine.
+        """Generate the answer; closing the generator aborts it. Raises EngineError, and RequestError if vLLM refuses it.
 
-        `trace_headers`: `traceparent` and `tracestate`, which continue a trace if vLLM exports traces. Raises EngineError,
-        and RequestError if vLLM refuses the request at this late point.
+        `trace_headers`: `traceparent` and `tracestate`, which continue a trace if vLLM exports traces.
         """
         tracing = self._llm.observability_config.otlp_traces_endpoint is not None
         outputs = self._llm.generate(
@@ -175,29 +144,13 @@ class Engine:
         completion = output.outputs[0]
         if completion.finish_reason in ("error", "abort"):
             raise EngineGenerateError
+        # vLLM gives the prompt's once, with the first token.
+        of_prompt = output.prompt_logprobs or None
         return Delta(
-            completion.text,
-            len(completion.token_ids),
-            completion.finish_reason,
-            logprobs.content(completion, params.logprobs),
-            # vLLM gives them once, with the first token.
-            logprobs.prompt_content(
-                prompt.token_ids, output.prompt_logprobs or None, params.prompt_logprobs, self.decode
-            ),
-            tuple(completion.token_ids),
-        )
-
-    def _verify(self, params: SamplingParams) -> None:
-        config = self._llm.vllm_config
-        params.verify(
-            config.model_config,
-            config.speculative_config,
-            config.structured_outputs_config,
-            self._llm.renderer.get_tokenizer(),
-        )
-
-    def _too_long(self, tokens: str) -> PromptTooLong:
-        return PromptTooLong(
-            f"The prompt has {tokens} tokens, but the model's context holds {self.context_length}, answer included; "
-            "shorten the prompt."
+            text=completion.text,
+            tokens=len(completion.token_ids),
+            finish_reason=completion.finish_reason,
+            logprobs=logprobs.content(completion, params.logprobs),
+            prompt_logprobs=logprobs.prompt_content(prompt.token_ids, of_prompt, params.prompt_logprobs, self.decode),
+            token_ids=tuple(completion.token_ids),
         )

@@ -3,11 +3,9 @@
 `ENGINE_ARGS` is merged over them: any argument of vLLM's AsyncEngineArgs by its own name.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
 from granite.engine import parallel
@@ -26,8 +24,18 @@ CPU_CONTEXT = 8192
 MAX_LORAS = 8
 """Adapters in one batch on a GPU: each takes memory beside the model's, used or not. Requests for a ninth wait."""
 
+GPU: dict[str, Any] = {
+    "dtype": "bfloat16",
+    # The longest context that the memory can hold; vLLM logs it.
+    "max_model_len": -1,
+    # Read local files ahead of the copy to the GPU.
+    "safetensors_load_strategy": "prefetch",
+    # max_num_batched_tokens is left to vLLM: it picks 8192 on an H100 and 2048 on an L4 or A100, where 8192 stalls
+    # running streams for up to two seconds.
+}
 
-def build(settings: Settings, hardware: Hardware, weights: Weights, adapters: tuple[Adapter, ...]) -> dict[str, Any]:
+
+def build(settings: Settings, hardware: Hardware, weights: Weights, adapters: Sequence[Adapter]) -> dict[str, Any]:
     """Build the keyword arguments of AsyncEngineArgs. Raises SettingsError for parallel sizes that cannot work."""
     parallel.check(settings, hardware, weights)
     return {
@@ -39,15 +47,13 @@ def build(settings: Settings, hardware: Hardware, weights: Weights, adapters: tu
         # JSON without free white space: where any is allowed, a small model fills max_tokens with line breaks.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "max_num_seqs": settings.cog_max_concurrency + settings.openai_slots,
-        # max_num_batched_tokens is left to vLLM on a GPU: it picks 8192 on an H100 and 2048 on an L4 or A100, where 8192
-        # stalls running streams for up to two seconds.
-        **(_gpu() if hardware.gpu else _cpu(hardware, parallel.ranks(settings))),
+        **(GPU if hardware.gpu else _cpu(hardware, parallel.ranks(settings))),
         **(_lora(hardware, adapters) if adapters else {}),
         **settings.engine_args,
     }
 
 
-def check_names(arguments: dict[str, Any], known: Sequence[str]) -> None:
+def check_names(arguments: dict[str, Any], known: Collection[str]) -> None:
     """Raise SettingsError for the first argument that vLLM does not have. `known`: those of AsyncEngineArgs."""
     for name in arguments:
         if name not in known:
@@ -56,36 +62,19 @@ def check_names(arguments: dict[str, Any], known: Sequence[str]) -> None:
             raise SettingsError(f"ENGINE_ARGS has an unknown engine argument `{name}`; {fix}")
 
 
-def set_environment(settings: Settings, hardware: Hardware) -> None:
+def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapping[str, str] = os.environ) -> None:
     """Set what vLLM reads from the environment, unless the operator has. Call before vLLM is imported."""
-    for name, value in environment(hardware, parallel.ranks(settings)).items():
-        os.environ.setdefault(name, value)
-
-
-def environment(hardware: Hardware, ranks: int) -> dict[str, str]:
+    environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     if hardware.gpu:
         # FlashInfer's sampler compiles itself at start-up, which fails on a host without nvcc or ninja. vLLM does not use
         # it for a request with a seed, and every request here has one.
-        return {"VLLM_NO_USAGE_STATS": "1", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
-    groups = parallel.core_groups(hardware.cores, ranks)
-    return {
-        "VLLM_NO_USAGE_STATS": "1",
+        environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
+    else:
+        groups = parallel.core_groups(hardware.cores, parallel.ranks(settings))
         # "auto" leaves one of two cores idle, and expects a memory node for each rank.
-        "VLLM_CPU_OMP_THREADS_BIND": "|".join(",".join(str(core) for core in group) for group in groups),
+        environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "|".join(",".join(map(str, group)) for group in groups))
         # The ahead-of-time artifact fails to load on a CPU, and the model is silently compiled again.
-        "VLLM_USE_AOT_COMPILE": "0",
-    }
-
-
-def _gpu() -> dict[str, Any]:
-    """One GPU, unless ENGINE_ARGS sets parallel sizes."""
-    return {
-        "dtype": "bfloat16",
-        # The longest context that the memory can hold; vLLM logs it.
-        "max_model_len": -1,
-        # Read local files ahead of the copy to the GPU.
-        "safetensors_load_strategy": "prefetch",
-    }
+        environ.setdefault("VLLM_USE_AOT_COMPILE", "0")
 
 
 def _cpu(hardware: Hardware, ranks: int) -> dict[str, Any]:
@@ -103,13 +92,13 @@ def _cpu(hardware: Hardware, ranks: int) -> dict[str, Any]:
     }
 
 
-def _lora(hardware: Hardware, adapters: tuple[Adapter, ...]) -> dict[str, Any]:
+def _lora(hardware: Hardware, adapters: Sequence[Adapter]) -> dict[str, Any]:
     """Only with adapters: otherwise the model runs without LoRA's layers."""
-    count = len(adapters)
     arguments = {"enable_lora": True, "max_lora_rank": max_lora_rank(adapters)}
     if hardware.gpu:
         # All stay in CPU memory: an evicted one would be read from the disk in the middle of a request.
-        return arguments | {"max_loras": min(count, MAX_LORAS), "max_cpu_loras": count}
+        return arguments | {"max_loras": min(len(adapters), MAX_LORAS), "max_cpu_loras": len(adapters)}
     # On a CPU vLLM 0.32 adds the adapter in its last slot to requests without one, so that slot must stay empty
     # (github.com/vllm-project/vllm/pull/48421). And beside LoRA it never compiles there, whatever this says.
-    return arguments | {"max_loras": count + 1, "max_cpu_loras": count + 1, "enforce_eager": True}
+    slots = len(adapters) + 1
+    return arguments | {"max_loras": slots, "max_cpu_loras": slots, "enforce_eager": True}

@@ -4,8 +4,6 @@ Tensor parallel: each rank holds a part of every layer, and all compute each tok
 holds the whole model and serves requests of its own. A rank is one GPU, or on a CPU one process with its own cores.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from typing import Any
@@ -16,10 +14,6 @@ from granite.model.weights import Weights
 from granite.settings import Settings
 
 TENSOR, DATA, PIPELINE = "tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size"
-BACKENDS = ("distributed_executor_backend", "data_parallel_backend")
-
-VOCABULARY_PADDING = 64
-"""vLLM pads the vocabulary to a multiple of this many rows before it shares them out."""
 
 
 def ranks(settings: Settings) -> int:
@@ -29,13 +23,18 @@ def ranks(settings: Settings) -> int:
 
 def check(settings: Settings, hardware: Hardware, weights: Weights) -> None:
     """Raise SettingsError for what vLLM would find out minutes later, or only at a request."""
-    sizes = _sizes(settings)
-    if hardware.gpu:
-        _check_gpus(settings, hardware, sizes)
-    else:
-        _check_cpu(settings, sizes)
+    sizes, count, given = _sizes(settings), ranks(settings), settings.engine_args
+    ray = "ray" in (given.get("distributed_executor_backend"), given.get("data_parallel_backend"))
+    several_machines = ray or given.get("nnodes", 1) != 1 or "data_parallel_size_local" in given
+    if hardware.gpu and hardware.gpus is not None and count > hardware.gpus and not several_machines:
+        product = " x ".join(f"{name} {size}" for name, size in sizes.items())
+        raise SettingsError(
+            f"ENGINE_ARGS needs {count} GPUs ({product}), but this machine has {hardware.gpus}; lower a size or add GPUs."
+        )
+    if not hardware.gpu and sizes[PIPELINE] > 1:
+        raise _invalid(PIPELINE, sizes[PIPELINE], f"it crashes vLLM on a CPU; use {TENSOR} or {DATA}.")
     rows = json.loads((weights.directory / "config.json").read_bytes()).get("vocab_size", 0)
-    padded = math.ceil(rows / VOCABULARY_PADDING) * VOCABULARY_PADDING
+    padded = math.ceil(rows / 64) * 64  # as vLLM pads it before it shares the rows out
     if padded % sizes[TENSOR]:
         raise _invalid(TENSOR, sizes[TENSOR], f"it must divide the {padded} rows of the padded vocabulary.")
 
@@ -52,27 +51,6 @@ def _sizes(settings: Settings) -> dict[str, int]:
         if type(size) is not int or size < 1:
             raise _invalid(name, size, "it must be a whole number of at least 1.")
     return sizes
-
-
-def _check_gpus(settings: Settings, hardware: Hardware, sizes: dict[str, int]) -> None:
-    given, count = settings.engine_args, math.prod(sizes.values())
-    is_spread = given.get("nnodes", 1) != 1 or "data_parallel_size_local" in given  # over several machines
-    is_spread = is_spread or any(given.get(backend) == "ray" for backend in BACKENDS)
-    if not is_spread and hardware.gpus is not None and count > hardware.gpus:
-        product = " x ".join(f"{name} {size}" for name, size in sizes.items())
-        raise SettingsError(
-            f"ENGINE_ARGS needs {count} GPUs ({product}), but this machine has {hardware.gpus}; lower a size or add GPUs."
-        )
-
-
-def _check_cpu(settings: Settings, sizes: dict[str, int]) -> None:
-    if sizes[PIPELINE] > 1:
-        raise _invalid(
-            PIPELINE, sizes[PIPELINE], f"pipeline parallelism crashes vLLM on a CPU; use {TENSOR} or {DATA}."
-        )
-    for backend in BACKENDS:
-        if settings.engine_args.get(backend) == "ray":
-            raise _invalid(backend, "ray", "vLLM does not support Ray on a CPU; remove it.")
 
 
 def _invalid(name: str, value: Any, reason: str) -> SettingsError:

@@ -1,12 +1,11 @@
 """Check that a directory holds a whole checkpoint, in Hugging Face's layout: one safetensors file, or shards and an index.
 
-Only headers are read, so 16 GB take milliseconds: `safe_open` refuses a file that is shorter or longer than its header
-says.
+Only headers are read, so 16 GB take milliseconds; `safe_open` refuses a file of another length than its header says.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from granite.errors import WeightsError
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 DEMO_CARD = "demo.json"
-LFS_POINTER = b"version https://git-lfs"
 
 Shapes = dict[str, list[int]]
 """Each tensor's shape by its name."""
@@ -44,7 +42,7 @@ def shapes(directory: Path) -> Shapes:
     if not index.exists():
         return read_shapes(directory / SINGLE, fix)
     weight_map = read_json(index, fix).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
+    if not weight_map:
         raise WeightsError(f"{index} lists no tensors; {fix}.")
     shards = {shard: read_shapes(directory / shard, fix) for shard in sorted(set(weight_map.values()))}
     for tensor, shard in weight_map.items():
@@ -55,39 +53,28 @@ def shapes(directory: Path) -> Shapes:
 
 def read_json(path: Path, fix: str) -> dict[str, Any]:
     """Read a JSON object. Raises WeightsError, whose sentence ends with `fix`."""
-    try:
+    with _reading(path, fix):
         content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise WeightsError(f"{path} is missing; {fix}.") from None
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise WeightsError(f"{path} is not valid JSON, probably cut off; {fix}.") from None
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path} is not a JSON object; {fix}.")
-    return content
+        if not isinstance(content, dict):
+            raise ValueError("not a JSON object")
+        return content
 
 
 def read_shapes(path: Path, fix: str) -> Shapes:
     """Read the header of a safetensors file. Raises WeightsError, whose sentence ends with `fix`."""
+    with _reading(path, fix), safe_open(path, framework="numpy") as file:
+        return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118  # no mapping
+
+
+@contextmanager
+def _reading(path: Path, fix: str) -> Iterator[None]:
     try:
-        with safe_open(path, framework="numpy") as file:
-            return {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118  # no mapping
+        yield
     except FileNotFoundError:
         raise WeightsError(f"{path} is missing; {fix}.") from None
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error}.") from None
-    except SafetensorError as error:
-        with path.open("rb") as start:
-            is_pointer = start.read(len(LFS_POINTER)) == LFS_POINTER
-        if is_pointer:
-            sentence = f"{path} is a Git LFS pointer, not the weights; run git lfs pull in {path.parent}, or {fix}."
-            raise WeightsError(sentence) from None
-        reason = str(error).removeprefix("Error while deserializing header: ")
-        raise WeightsError(f"{path} is not a whole safetensors file ({reason}); {fix}.") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}); {fix}.") from None
 
 
 def _fix(directory: Path) -> str:
-    if is_demo(directory):
-        return f"run script/weights demo --to {directory}"
-    return f"run script/weights download --to {directory}"
+    return f"run script/weights {'demo' if is_demo(directory) else 'download'} --to {directory}"

@@ -1,7 +1,5 @@
 """Which model files this server loads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +28,7 @@ class Weights:
 
 
 def find(settings: Settings, hardware: Hardware, report: Callable[[str], None], in_tree: Path = IN_TREE) -> Weights:
-    """`COG_WEIGHTS`, else `weights/`, else, only without a GPU, the demo weights, made on first use.
-
-    `report` gets a sentence for each step of making them.
-
-    Raises WeightsError for a directory that is missing or damaged, and on a GPU without weights.
-    """
+    """`COG_WEIGHTS`, else `weights/`, else, only without a GPU, the demo weights, made on first use. Raises WeightsError."""
     if settings.cog_weights is not None:
         directory = settings.cog_weights
     elif (in_tree / "config.json").exists():

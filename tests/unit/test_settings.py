@@ -22,61 +22,45 @@ def read(monkeypatch):
     return read
 
 
-@pytest.fixture
-def refusal(read):
-    def refusal(**variables):
-        with pytest.raises(SettingsError) as caught:
-            read(**variables)
-        return str(caught.value)
-
-    return refusal
-
-
-def test_an_empty_environment_gives_the_defaults(read):
-    assert read().model_dump() == {
-        "cog_weights": None,
-        "cog_max_concurrency": 256,
-        "log_level": "debug",
-        "log_format": "console",
-        "log_prompts": True,
-        "trust_chat_template": False,
-        "quantization": None,
-        "adapters": None,
-        "shutdown_grace": 30,
-        "openai_port": None,
-        "openai_host": "127.0.0.1",
-        "openai_api_key": None,
-        "openai_max_concurrency": None,
-        "engine_args": {},
-    }
+DEFAULTS = {
+    "cog_weights": None,
+    "cog_max_concurrency": 256,
+    "log_level": "debug",
+    "log_format": "console",
+    "log_prompts": True,
+    "trust_chat_template": False,
+    "quantization": None,
+    "adapters": None,
+    "shutdown_grace": 30,
+    "openai_port": None,
+    "openai_host": "127.0.0.1",
+    "openai_api_key": None,
+    "openai_max_concurrency": None,
+    "engine_args": {},
+}
 
 
-def test_values_are_typed(read):
-    """In any case, and an empty one is not set."""
-    settings = read(
-        COG_WEIGHTS="/models/granite", LOG_LEVEL="WARNING", LOG_FORMAT="", ENGINE_ARGS='{"max_model_len": 8192}'
-    )
-    assert settings.cog_weights == Path("/models/granite")
-    assert (settings.log_level, settings.log_format) == ("warning", "console")
-    assert settings.engine_args == {"max_model_len": 8192}
+def test_values_are_typed_in_any_case_and_an_empty_one_is_not_set(read):
+    assert read().model_dump() == DEFAULTS
+    variables = {"COG_WEIGHTS": "/model", "LOG_LEVEL": "WARNING", "LOG_FORMAT": "", "ENGINE_ARGS": '{"seed": 1}'}
+    changed = {"cog_weights": Path("/model"), "log_level": "warning", "engine_args": {"seed": 1}}
+    assert read(**variables).model_dump() == DEFAULTS | changed
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
         ("LOG_FORMAT", "xml", "Input should be 'console' or 'json'"),
-        ("LOG_LEVEL", "loud", "Input should be 'debug', 'info', 'warning' or 'error'"),
         ("COG_MAX_CONCURRENCY", "0", "Input should be greater than or equal to 1"),
         ("ENGINE_ARGS", "[1]", 'not a JSON object such as {"max_model_len": 8192}'),
-        (
-            "ENGINE_ARGS",
-            "{",
-            "not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
-        ),
+        ("ENGINE_ARGS", "[", "not JSON (Expecting value: line 1 column 2 (char 1))"),
+        ("OPENAI_PORT", "0", "Input should be greater than or equal to 1"),
     ],
 )
-def test_an_invalid_value_is_one_sentence(refusal, name, value, reason):
-    assert refusal(**{name: value}) == f"{name}={value} is invalid: {reason}."
+def test_an_invalid_value_is_one_sentence_without_the_key(read, name, value, reason):
+    with pytest.raises(SettingsError) as caught:
+        read(OPENAI_API_KEY="secret", **{name: value})
+    assert str(caught.value) == f"{name}={value} is invalid: {reason}."
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.8.8.8"])
@@ -85,29 +69,23 @@ def test_a_loopback_host_needs_no_key(read, host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "granite.example"])
-def test_any_other_host_needs_a_key(read, refusal, host):
-    """Unless the OpenAI API is off."""
-    assert refusal(OPENAI_PORT="8000", OPENAI_HOST=host) == (
+def test_any_other_host_needs_a_key_unless_the_openai_api_is_off(read, host):
+    with pytest.raises(SettingsError) as caught:
+        read(OPENAI_PORT="8000", OPENAI_HOST=host)
+    assert str(caught.value) == (
         f"OPENAI_HOST={host} opens the API to the network without a key: set OPENAI_API_KEY, or keep "
         "OPENAI_HOST=127.0.0.1."
     )
     assert read(OPENAI_HOST=host).openai_port is None
     settings = read(OPENAI_PORT="8000", OPENAI_HOST=host, OPENAI_API_KEY="secret\n")
     assert settings.openai_api_key.get_secret_value() == "secret"
-
-
-def test_the_key_appears_in_no_repr_and_no_error(read, refusal):
-    assert "secret" not in repr(read(OPENAI_API_KEY="secret"))
-    assert refusal(OPENAI_API_KEY="secret", OPENAI_PORT="0") == (
-        "OPENAI_PORT=0 is invalid: Input should be greater than or equal to 1."
-    )
+    assert "secret" not in repr(settings)
 
 
 @pytest.mark.parametrize(
     ("variables", "slots"),
     [
         ({}, 0),
-        ({"OPENAI_PORT": "8000"}, 256),
         ({"OPENAI_PORT": "8000", "COG_MAX_CONCURRENCY": "8"}, 8),
         ({"OPENAI_PORT": "8000", "COG_MAX_CONCURRENCY": "8", "OPENAI_MAX_CONCURRENCY": "3"}, 3),
     ],

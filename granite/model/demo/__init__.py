@@ -5,36 +5,78 @@ lets the same code run there: vLLM's GraniteForCausalLM, Granite's prompt format
 four multipliers set to 1 (and head_dim ** -0.5 for attention) computes what Llama computes, and each special token of
 Granite takes the row of its counterpart in SmolLM2, so that Granite's prompt becomes the very rows that SmolLM2 was
 trained on. It answers like a model of its size, not like Granite.
-
-Importing this package needs only the standard library and safetensors: a machine with a GPU has no gguf.
 """
 
-from __future__ import annotations
-
+import fcntl
+import hashlib
+import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from granite import cache
-from granite.model.demo import place
+from granite.errors import WeightsError
+from granite.model import checkpoint
+from granite.model.demo import files, source
+
+Report = Callable[[str], None]
+Fill = Callable[[Path, Report], None]
 
 
 def directory() -> Path:
-    """Where the demo weights are by default, whether or not they exist yet."""
-    return cache.directory() / f"demo-{place.key()}"
+    """Where the demo weights are by default. Raises WeightsError if the model's package is missing."""
+    return cache.directory() / f"demo-{_key()}"
 
 
-def write(report: Callable[[str], None], target: Path | None = None) -> Path:
+def write(report: Report, target: Path | None = None, fill: Fill = files.write) -> Path:
     """Make the demo weights in `target` (None: the default directory) unless they are there, and return it.
 
-    `report` gets a sentence for each step. Raises WeightsError if the model's package is missing, `target` holds
-    something else, or the disk refuses.
+    `fill` writes into a hidden directory beside the target, which is renamed when complete. The writer locks the parent
+    directory; another process waits, then finds the weights there. `report` gets a sentence for each step. Raises
+    WeightsError, also if `target` holds something else.
     """
     target = (target or directory()).absolute()
-    place.write(target, _fill, report)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(target.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_complete(target):
+                report(f"The demo weights are already in {target}.")
+            else:
+                _replace(target, fill, report)
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise WeightsError(f"Cannot write the demo weights to {target}: {error.strerror or error}.") from error
     return target
 
 
-def _fill(directory: Path, report: Callable[[str], None]) -> None:
-    from granite.model.demo import files
+def _replace(target: Path, fill: Fill, report: Report) -> None:
+    if target.exists() and any(target.iterdir()) and not checkpoint.is_demo(target):
+        raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    fill(partial, report)
+    card = {"model": "SmolLM2-135M-Instruct as a Granite checkpoint", "license": "Apache-2.0", "key": _key()}
+    (partial / checkpoint.DEMO_CARD).write_text(json.dumps(card, indent=2) + "\n")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
 
-    files.write(directory, report)
+
+def _is_complete(target: Path) -> bool:
+    try:
+        checkpoint.check(target)
+        return checkpoint.read_json(target / checkpoint.DEMO_CARD, "").get("key") == _key()
+    except WeightsError:
+        return False
+
+
+def _key() -> str:
+    """12 hex digits that change with the source of this package and the version of SmolLM2's."""
+    digest = hashlib.sha256(source.package().version.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,10 +1,8 @@
 """The files of the demo checkpoint: config.json, model.safetensors and the tokenizer's.
 
 Format: Hugging Face's layout of GraniteForCausalLM (transformers, models/granite), without a chat template: this project
-has its own. Fields of config.json that have transformers' default are left out.
+has its own.
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Callable
@@ -14,36 +12,28 @@ from typing import Any
 from safetensors.numpy import save_file
 
 from granite.model.demo import source, tokenizer, vocabulary
-from granite.model.demo.source import Array, Source
+from granite.model.demo.source import Source
 from granite.model.demo.vocabulary import END_OF_TEXT, Vocabulary
 
 
 def write(directory: Path, report: Callable[[str], None]) -> None:
-    """Fill an empty directory. The same source gives the same bytes."""
+    """Fill an empty directory."""
     file = source.path()
     report(f"Reading SmolLM2-135M-Instruct from {file}.")
     model = Source(file)
     words = vocabulary.build(model["tokenizer.ggml.tokens"])
-    tensors = _tensors(model, words)
-    report(f"Writing {sum(tensor.nbytes for tensor in tensors.values()) / 1e6:.0f} MB of weights.")
-    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
-    # safetensors makes its files private, but the server may run as another user than this process.
-    (directory / "model.safetensors").chmod(0o644)
-    config = _config(model, words)
-    (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    tokenizer.save(words.ids, model["tokenizer.ggml.merges"], directory)
-
-
-def _tensors(model: Source, words: Vocabulary) -> dict[str, Array]:
-    tensors = dict(model.tensors())
+    tensors = model.tensors()
     rows = tensors["model.embed_tokens.weight"]
     tensors["model.embed_tokens.weight"] = vocabulary.take(rows, words.read)
     tensors["lm_head.weight"] = vocabulary.take(rows, words.written)
-    return tensors
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    # safetensors makes its files private, but the server may run as another user than this process.
+    (directory / "model.safetensors").chmod(0o644)
+    (directory / "config.json").write_text(json.dumps(_config(model, words), indent=2) + "\n")
+    tokenizer.save(words.ids, model["tokenizer.ggml.merges"], directory)
 
 
 def _config(model: Source, words: Vocabulary) -> dict[str, Any]:
-    end = words.ids[END_OF_TEXT]
     return {
         "architectures": ["GraniteForCausalLM"],
         "model_type": "granite",
@@ -52,9 +42,7 @@ def _config(model: Source, words: Vocabulary) -> dict[str, Any]:
         "embedding_multiplier": 1.0,
         "logits_scaling": 1.0,
         "residual_multiplier": 1.0,
-        "bos_token_id": end,
-        "eos_token_id": end,
-        "pad_token_id": end,
+        **dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), words.ids[END_OF_TEXT]),
         "dtype": "float32",
         "hidden_size": model["llama.embedding_length"],
         "intermediate_size": model["llama.feed_forward_length"],

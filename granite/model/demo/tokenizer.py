@@ -3,8 +3,6 @@
 Granite 3.3's own tokenizer has the same parts: digits one by one, then GPT-2's byte-level split.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +26,6 @@ def save(ids: dict[str, int], merges: Sequence[str], directory: Path) -> None:
     tokenizer.save(str(directory / "tokenizer.json"))
     config = {
         **{f"{name}_token": END_OF_TEXT for name in ("bos", "eos", "pad", "unk")},
-        "clean_up_tokenization_spaces": False,
-        "padding_side": "left",
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
     (directory / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")

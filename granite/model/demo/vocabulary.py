@@ -10,11 +10,9 @@ A token has two rows. The *input* row is what the model reads, the *output* row 
 uses one matrix for both, the demo two: `<|end_of_role|>` must read exactly like SmolLM2's line break, but with the same
 output row it would replace half of the line breaks, and vanish from the text.
 
-A token that the model must never write has an output row of zeros, so its score is always 0. That keeps it out: the
-best token scores 24 or more on average, and over 5,026 positions of chat, code, prose and foreign scripts never below 7.
+A token that the model must never write has an output row of zeros, so its score is always 0. That keeps it out: over
+5,026 positions of chat, code, prose and foreign scripts the best token's score was never below 7.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,13 +59,14 @@ class Vocabulary:
 def build(source_tokens: Sequence[str]) -> Vocabulary:
     """Build Granite's vocabulary over a source's tokens, which are in the order of their ids."""
     row = {token: number for number, token in enumerate(source_tokens)}
-    displaced = [token for token in source_tokens[:FIRST] if not (token.startswith("<") and token.endswith(">"))]
+    displaced = [token for token in source_tokens[:FIRST] if not token.startswith("<")]
     tokens = [*SPECIAL_TOKENS[:FIRST], *source_tokens[FIRST:], *SPECIAL_TOKENS[FIRST:], *displaced]
     written = [row.get(COUNTERPARTS.get(token, token), NO_ROW) for token in tokens]
     read = [own if own != NO_ROW else row[UNKNOWN] for own in written]
     for token in READ_AS_LINE_BREAK:
         read[tokens.index(token)] = row[LINE_BREAK]
-    return Vocabulary(tokens, _padded(read), _padded(written))
+    padding = [NO_ROW] * (PADDED - len(tokens))
+    return Vocabulary(tokens, np.array(read + padding), np.array(written + padding))
 
 
 def take(matrix: NDArray[Any], rows: Rows) -> NDArray[Any]:
@@ -75,7 +74,3 @@ def take(matrix: NDArray[Any], rows: Rows) -> NDArray[Any]:
     taken = matrix[rows]
     taken[rows == NO_ROW] = 0
     return taken
-
-
-def _padded(rows: list[int]) -> Rows:
-    return np.array(rows + [NO_ROW] * (PADDED - len(rows)), dtype=np.int64)

@@ -12,6 +12,8 @@ from granite.settings import Settings
 from tests import checkpoints
 from tests.machines import CPU, GPU
 
+ADAPTERS = [Adapter(f"a{rank}", rank, Path(f"/adapters/a{rank}"), rank + 31) for rank in range(1, 10)]
+
 
 @pytest.fixture
 def build(tmp_path):
@@ -19,9 +21,8 @@ def build(tmp_path):
     return lambda machine, loras=(), **given: engine_args.build(Settings(**given), machine, weights, loras)
 
 
-@pytest.fixture
-def common(tmp_path):
-    return {
+def test_a_gpu_serves_the_whole_context_and_a_cpu_never_splits_a_prefill(build, tmp_path):
+    common = {
         "model": str(tmp_path),
         "served_model_name": "granite-3.3-8b-instruct",
         "quantization": None,
@@ -29,19 +30,9 @@ def common(tmp_path):
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "max_num_seqs": 256,
     }
-
-
-def test_a_gpu_serves_the_whole_context(build, common):
-    """And vLLM chooses max_num_batched_tokens for the card."""
-    profile = {"dtype": "bfloat16", "max_model_len": -1, "safetensors_load_strategy": "prefetch"}
-    assert build(GPU) == common | profile
-
-
-@pytest.mark.parametrize(("flag", "dtype"), [("avx512_vnni", "float32"), ("avx512_bf16", "bfloat16")])
-def test_a_cpu_never_splits_a_prefill(build, common, flag, dtype):
-    """The dtype is what the CPU has instructions for."""
-    assert build(dataclasses.replace(CPU, cpu_flags=frozenset({flag}))) == common | {
-        "dtype": dtype,
+    assert build(GPU) == common | {"dtype": "bfloat16", "max_model_len": -1, "safetensors_load_strategy": "prefetch"}
+    assert build(CPU) == common | {
+        "dtype": "float32",
         "max_model_len": 8192,
         "enable_chunked_prefill": False,
         "max_num_batched_tokens": 8192,
@@ -50,50 +41,42 @@ def test_a_cpu_never_splits_a_prefill(build, common, flag, dtype):
     }
 
 
-def test_a_cpu_without_a_compiler_runs_eager(build):
-    assert build(dataclasses.replace(CPU, compiler=False))["enforce_eager"] is True
-
-
-def test_both_apis_share_the_sequences(build):
-    assert build(CPU, cog_max_concurrency=32)["max_num_seqs"] == 32
-    assert build(CPU, cog_max_concurrency=32, openai_port=8000, openai_max_concurrency=8)["max_num_seqs"] == 40
-
-
-def test_engine_args_override_the_profile(build):
-    given = {"max_model_len": 4096, "enforce_eager": True}
-    arguments = build(GPU, engine_args=given, quantization="fp8_per_channel")
-    assert arguments == build(GPU) | given | {"quantization": "fp8_per_channel"}
+TENSOR, DATA = {"tensor_parallel_size": 5}, {"data_parallel_size": 2}
+LORA = {"enable_lora": True, "max_lora_rank": 64}
+BOTH_APIS = {"cog_max_concurrency": 32, "openai_port": 8000, "openai_max_concurrency": 8}
 
 
 @pytest.mark.parametrize(
-    ("hardware", "arguments"),
+    ("hardware", "loras", "settings", "changed"),
     [
-        (GPU, {"max_loras": 8, "max_cpu_loras": 9, "max_lora_rank": 64}),
-        (CPU, {"max_loras": 10, "max_cpu_loras": 10, "max_lora_rank": 64, "enforce_eager": True}),
+        (dataclasses.replace(CPU, bfloat16=True), (), {}, {"dtype": "bfloat16"}),
+        (dataclasses.replace(CPU, compiler=False), (), {}, {"enforce_eager": True}),
+        (CPU, (), BOTH_APIS, {"max_num_seqs": 40}),
+        (GPU, (), {"quantization": "fp8_per_channel"}, {"quantization": "fp8_per_channel"}),
+        (GPU, (), {"engine_args": {"max_model_len": 4096, "seed": 1}}, {"max_model_len": 4096, "seed": 1}),
+        # vLLM reads the size as that of each rank.
+        (CPU, (), {"engine_args": TENSOR}, TENSOR | {"kv_cache_memory_bytes": 2**29, "enforce_eager": True}),
+        (CPU, (), {"engine_args": DATA}, DATA | {"kv_cache_memory_bytes": 2**30, "enforce_eager": True}),
+        (GPU, ADAPTERS, {}, LORA | {"max_loras": 8, "max_cpu_loras": 9}),
+        # One slot stays empty: requests without an adapter get what the last one holds.
+        (CPU, ADAPTERS, {}, LORA | {"max_loras": 10, "max_cpu_loras": 10, "enforce_eager": True}),
     ],
 )
-def test_adapters_add_only_loras_arguments(build, hardware, arguments):
-    """On a CPU one slot more than there are adapters stays empty: requests without an adapter get what it holds."""
-    adapters = tuple(Adapter(f"a{rank}", rank, Path(f"/adapters/a{rank}"), rank + 31) for rank in range(1, 10))
-    assert build(hardware, adapters) == build(hardware) | {"enable_lora": True} | arguments
+def test_what_the_machine_and_the_operator_change(build, hardware, loras, settings, changed):
+    assert build(hardware, loras, **settings) == build(GPU if hardware.gpu else CPU) | changed
 
 
 @pytest.mark.parametrize(
-    ("sizes", "changed"),
+    ("hardware", "variables"),
     [
-        ({"tensor_parallel_size": 5}, {"kv_cache_memory_bytes": 2**29, "enforce_eager": True}),
-        ({"data_parallel_size": 2}, {"kv_cache_memory_bytes": 2**30, "enforce_eager": True}),
+        (GPU, {"VLLM_NO_USAGE_STATS": "1", "VLLM_USE_FLASHINFER_SAMPLER": "0"}),
+        (CPU, {"VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_OMP_THREADS_BIND": "0|1|1", "VLLM_USE_AOT_COMPILE": "0"}),
     ],
 )
-def test_ranks_on_a_cpu_share_its_memory(build, sizes, changed):
-    """vLLM reads the size as that of each rank."""
-    assert build(CPU, engine_args=sizes) == build(CPU) | sizes | changed
-
-
-def test_the_environment_follows_the_hardware():
-    assert engine_args.environment(GPU, 8) == {"VLLM_NO_USAGE_STATS": "1", "VLLM_USE_FLASHINFER_SAMPLER": "0"}
-    assert engine_args.environment(CPU, 3) == {
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "0|1|1",
-        "VLLM_USE_AOT_COMPILE": "0",
-    }
+def test_the_environment_follows_the_hardware_unless_the_operator_has_set_it(hardware, variables):
+    settings = Settings(engine_args={"tensor_parallel_size": 3})
+    environ, operators = {}, dict.fromkeys(variables, "the operator's")
+    engine_args.set_environment(settings, hardware, environ)
+    assert environ == variables
+    engine_args.set_environment(settings, hardware, operators)
+    assert set(operators.values()) == {"the operator's"}

@@ -1,84 +1,112 @@
-"""The demo weights against transformers' own reading of their source: the same prompt, scores and answer."""
+"""The demo weights: how they come to be in their directory, and that they compute what their source computes."""
 
-import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from granite import cache
+from granite.errors import WeightsError
 from granite.model import demo
 from granite.model.demo import source, vocabulary
-
-pytestmark = pytest.mark.slow
-
-CHAT = [
-    {"role": "system", "content": "You are a helpful AI assistant."},
-    {"role": "user", "content": 'What does "Hello, world!" print?'},
-]
-PROMPT = "".join(f"<|start_of_role|>{turn['role']}<|end_of_role|>{turn['content']}<|end_of_text|>\n" for turn in CHAT)
-PROMPT += "<|start_of_role|>assistant<|end_of_role|>"
+from tests import checkpoints
 
 
-@pytest.fixture(scope="module")
-def directory():
-    return demo.write(print)
+def fill(directory, report):
+    """Small files in place of the real ones."""
+    report("Writing.")
+    checkpoints.write(directory)
 
 
-@pytest.fixture(scope="module")
-def words():
-    return vocabulary.build(source.Source(source.path())["tokenizer.ggml.tokens"])
+def content(directory):
+    return {file.name: file.read_bytes() for file in directory.iterdir()}
 
 
-@pytest.fixture(scope="module")
-def prompt(directory):
-    from transformers import AutoTokenizer
+def test_of_several_writers_one_writes(tmp_path):
+    reports = []
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: demo.write(reports.append, tmp_path / "demo", fill), range(8)))
+    assert reports == ["Writing."] + [f"The demo weights are already in {tmp_path}/demo."] * 7
+    assert [*tmp_path.iterdir()] == [tmp_path / "demo"]
 
-    return AutoTokenizer.from_pretrained(directory).encode(PROMPT)
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda made: os.truncate(made / "demo.json", 10),
+        lambda made: os.truncate(made / "model.safetensors", 10),
+        lambda made: (made / "demo.json").write_text('{"key": "of another version"}'),
+        lambda made: made.rename(made.with_name(".demo.partial")),
+    ],
+)
+def test_damaged_old_and_unfinished_weights_are_made_again(tmp_path, spoil):
+    made = demo.write(print, tmp_path / "demo", fill)
+    before = content(made)
+    spoil(made)
+    demo.write(print, made, fill)
+    assert content(made) == before
+    assert [*tmp_path.iterdir()] == [made]
 
 
-@pytest.fixture(scope="module")
-def original():
-    from transformers import LlamaConfig, LlamaForCausalLM
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("", "{root} holds something other than demo weights; choose an empty directory."),
+        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: File exists."),
+    ],
+)
+def test_nothing_else_is_overwritten(tmp_path, target, sentence):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(WeightsError) as caught:
+        demo.write(print, tmp_path / target, fill)
+    assert str(caught.value) == sentence.format(root=tmp_path)
+    assert content(tmp_path) == {"thesis.tex": b""}
+
+
+def test_a_missing_package_is_named():
+    with pytest.raises(WeightsError) as caught:
+        source.package("llm-absent")
+    assert str(caught.value) == (
+        "The demo weights need the Python package llm-absent, which is not installed; run script/setup, or set "
+        "COG_WEIGHTS to a model's directory."
+    )
+
+
+@pytest.mark.slow
+def test_scores_and_answer_are_the_sources():
+    """Over a chat and its greedy answer, as transformers reads both; tokens that the model must not write score 0."""
+    import torch
+    from transformers import AutoTokenizer, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    file = str(source.path())
-    config = load_gguf_checkpoint(file)["config"]
-    model = LlamaForCausalLM(LlamaConfig(**{key: value for key, value in config.items() if key != "model_type"}))
-    model.load_state_dict(load_gguf_checkpoint(file, return_tensors=True, model_to_load=model)["tensors"], strict=False)
-    return model.eval()
+    file = source.path()
+    loaded = load_gguf_checkpoint(str(file))["config"]
+    original = LlamaForCausalLM(LlamaConfig(**{key: value for key, value in loaded.items() if key != "model_type"}))
+    tensors = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=original)["tensors"]
+    original.load_state_dict(tensors, strict=False)
+    directory = demo.write(print)
+    assert directory.parent == cache.directory()
+    model = GraniteForCausalLM.from_pretrained(directory, dtype=torch.float32)
+    words = vocabulary.build(source.Source(file)["tokenizer.ggml.tokens"])
 
+    chat = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": 'What does "Hello!" print?'}]
+    turns = "".join(
+        f"<|start_of_role|>{turn['role']}<|end_of_role|>{turn['content']}<|end_of_text|>\n" for turn in chat
+    )
+    prompt = AutoTokenizer.from_pretrained(directory).encode(turns + "<|start_of_role|>assistant<|end_of_role|>")
+    theirs = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    rows = words.read[prompt]
+    assert rows.tolist() == theirs.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
 
-def test_a_prompt_reads_the_rows_that_smollm2_was_trained_on(prompt, words):
-    from transformers import AutoTokenizer
-
-    theirs = AutoTokenizer.from_pretrained(source.path().parent, gguf_file=source.path().name)
-    expected = theirs.apply_chat_template(CHAT, add_generation_prompt=True, return_dict=False)
-    assert words.read[prompt].tolist() == expected
-
-
-def test_scores_and_answer_are_the_sources(directory, original, prompt, words):
-    """Over a prompt and its greedy answer; tokens that the model must not write score 0."""
-    import torch
-    from transformers import GraniteForCausalLM
-
-    model = GraniteForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
-    rows = torch.from_numpy(words.read[prompt])[None]
-    text = original.generate(rows, max_new_tokens=16, do_sample=False, eos_token_id=2, pad_token_id=2)[0].tolist()
+    greedy = {"max_new_tokens": 16, "do_sample": False, "eos_token_id": 2, "pad_token_id": 2}
+    text = original.eval().generate(torch.from_numpy(rows)[None], **greedy)[0].tolist()
     ids = {row: number for number, row in enumerate(words.written.tolist()) if row >= 0}
     answer = [ids[row] for row in text[len(prompt) :]]
     with torch.no_grad():
-        scores = model(torch.tensor([prompt + answer])).logits[0].numpy()
+        scores = model.eval()(torch.tensor([prompt + answer])).logits[0].numpy()
         expected = original(torch.tensor([text])).logits[0].numpy()
     shared = words.written >= 0
     np.testing.assert_allclose(scores[:, shared], expected[:, words.written[shared]], atol=1e-3)
     assert not scores[:, ~shared].any()
     assert scores[len(prompt) - 1 : -1].argmax(1).tolist() == answer
-
-
-def digests(directory):
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()}
-
-
-def test_the_same_source_gives_the_same_bytes(directory, tmp_path):
-    again = demo.write(print, tmp_path / "again")
-    assert digests(again) == digests(directory)
-    (again / "model.safetensors").unlink()  # pytest keeps directories, and this file has 652 MB
