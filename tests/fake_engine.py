@@ -1,9 +1,7 @@
 """An engine without a model, at the seam of `granite.engine.engine.Engine`."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
 from types import SimpleNamespace
-from typing import Any
 
 from granite.errors import PromptTooLong
 from granite.output.answer import Delta
@@ -18,16 +16,15 @@ class FakeEngine:
     model = "granite"
     context_length = 4096
 
-    def __init__(self, *script: str | Delta | asyncio.Event | Exception, finish: str = "stop", adapters: tuple[str, ...] = ()) -> None:  # fmt: skip
+    def __init__(self, *script, finish="stop", adapters=()):
         self.script, self.finish, self.adapters = script, finish, adapters
         self.dead = self.stopped = False
-        self.prompts: list[str | list[int]] = []
-        self.requests: list[Any] = []
-        self.generated: list[SimpleNamespace] = []
+        self.prompts, self.requests = [], []
+        self.generated = []
         """Of each sequence: id, params, adapter and trace_headers."""
         self.running = self.aborted = 0
 
-    async def tokenize(self, text: str | list[int], max_tokens: int | None) -> Any:
+    async def tokenize(self, text, max_tokens):
         """One token for each word."""
         self.prompts.append(text)
         tokens = len(text.split() if isinstance(text, str) else text)
@@ -35,45 +32,34 @@ class FakeEngine:
             raise PromptTooLong(f"The prompt has {tokens} tokens; shorten it.")
         return SimpleNamespace(tokens=tokens, token_ids=list(range(tokens)), rendered=text)
 
-    def decode(self, token_ids: list[int]) -> str:
+    def decode(self, token_ids):
         return " ".join(map(str, token_ids))
 
-    def sampling_params(self, request: Any, prompt: Any) -> Any:
+    def sampling_params(self, request, prompt):
         self.requests.append(request)
         return SimpleNamespace(**{"max_tokens": self.context_length - prompt.tokens, **request.sampling})
 
-    async def generate(
-        self,
-        prompt: Any,
-        params: Any,
-        request_id: str,
-        adapter: str | None = None,
-        trace_headers: Mapping[str, str] | None = None,
-    ) -> AsyncGenerator[Delta]:
-        self.generated.append(
-            SimpleNamespace(id=request_id, params=params, adapter=adapter, trace_headers=trace_headers)
-        )
+    async def generate(self, prompt, params, request_id, adapter=None, trace_headers=None):
+        sequence = {"id": request_id, "params": params, "adapter": adapter, "trace_headers": trace_headers}
+        self.generated.append(SimpleNamespace(**sequence))
         self.running += 1
         ended = False
         try:
             for item in self.script:
-                match item:
-                    case asyncio.Event():
-                        await item.wait()
-                    case Exception():
-                        raise item
-                    case str():
-                        yield Delta(item, 1)
-                    case Delta():
-                        yield item
+                if isinstance(item, asyncio.Event):
+                    await item.wait()
+                elif isinstance(item, Exception):
+                    raise item
+                else:
+                    yield Delta(item, 1) if isinstance(item, str) else item
             yield Delta("", 0, self.finish)
             ended = True
         finally:
             self.running -= 1
             self.aborted += not ended
 
-    async def ping(self) -> None:
+    async def ping(self):
         """Answer at once."""
 
-    def stop(self) -> None:
+    def stop(self):
         self.stopped = True

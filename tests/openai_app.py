@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import httpx2
+from prometheus_client import REGISTRY
 
-from granite.openai_api.app import OpenAIApp
+from granite.openai_api.app import OpenAIApp, Slots
+from granite.openai_api.generation import Generator
 from granite.request.prompt import PromptTemplate
 from granite.request.request import Checks
 from tests.inputs import DEFAULTS
@@ -27,20 +29,16 @@ def token(text, logprob=-0.5):
 
 def app_of(engine, key=None, slots=4, **options):
     checks = Checks(engine.adapters or (), trust_chat_template=False)
-    return OpenAIApp(engine, checks, TEMPLATE, DEFAULTS, key=key, slots=slots, **options)
+    return OpenAIApp(Generator(engine, checks, TEMPLATE), DEFAULTS, key, Slots(slots), **options)
 
 
 class Client:
-    """`options`: of httpx's transport."""
-
-    def __init__(self, app, **options):
-        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app, **options), base_url="http://granite")
-
-    async def get(self, path, **options):
-        return await self.http.get(path, **options)
+    def __init__(self, app):
+        self.http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://granite")
+        self.get = self.http.get
 
     async def post(self, route, **body):
-        return await self.http.post(f"/v1/{route}", json=ROUTES.get(route, {}) | body)
+        return await self.http.post(f"/v1/{route}", json=ROUTES[route] | body)
 
     async def events(self, route, **body):
         response = await self.post(route, stream=True, **body)
@@ -66,49 +64,36 @@ def error_of(response):
 
 
 class Connection:
-    """One request over ASGI: `arriving` holds what the server may receive, `sent` what it sent."""
+    """One request over ASGI. `sent`: what the server sent. `reads`: cleared, the client takes nothing."""
 
     def __init__(self, app, route="chat/completions", **body):
-        self.arriving, self.sent = asyncio.Queue(), []
-        self.awaited = False
-        """Whether the server waits for what arrives."""
-        self.reads = asyncio.Event()
-        """Cleared: the client takes nothing."""
+        self._arriving, self._body = asyncio.Queue(), json.dumps(ROUTES[route] | body).encode()
+        self.sent, self.awaited, self.reads = [], asyncio.Event(), asyncio.Event()
         self.reads.set()
-        content = json.dumps(ROUTES[route] | body).encode()
         scope = {"type": "http", "method": "POST", "path": f"/v1/{route}", "headers": [], "query_string": b""}
-        self.body = {"type": "http.request", "body": content, "more_body": False}
         self.task = asyncio.create_task(app(scope, self._arrive, self._take))
 
     def send_body(self):
-        self.arriving.put_nowait(self.body)
-
-    async def end(self):
-        """Wait until the server is done with it."""
-        await asyncio.wait_for(self.task, 5)
+        self._arriving.put_nowait({"type": "http.request", "body": self._body})
 
     def leave(self):
-        self.arriving.put_nowait({"type": "http.disconnect"})
+        self._arriving.put_nowait({"type": "http.disconnect"})
+
+    async def end(self):
+        """Wait until the server is done with it; return the status and the text."""
+        await asyncio.wait_for(self.task, 5)
+        status = self.sent[0]["status"] if self.sent else None
+        return status, b"".join(message.get("body", b"") for message in self.sent).decode()
 
     async def _arrive(self):
-        self.awaited = True
-        return await self.arriving.get()
+        self.awaited.set()
+        return await self._arriving.get()
 
     async def _take(self, message):
         await self.reads.wait()
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(0)  # others may send meanwhile
         self.sent.append(message)
-
-    @property
-    def status(self):
-        return self.sent[0]["status"]
-
-    @property
-    def text(self):
-        return b"".join(message.get("body", b"") for message in self.sent).decode()
-
-    @property
-    def complete(self):
-        return bool(self.sent) and not self.sent[-1].get("more_body", self.sent[-1]["type"] == "http.response.start")
 
 
 async def settle(condition):
@@ -118,3 +103,7 @@ async def settle(condition):
             return
         await asyncio.sleep(0)
     raise AssertionError("it never happened")
+
+
+def slots_in_use():
+    return REGISTRY.get_sample_value("granite_openai_slots_in_use")

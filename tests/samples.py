@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-FILES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path("tests/requests").glob("*.json"))}
+FILES = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path("tests/requests").glob("*.json"))
+}
 """A request for each input that sets it."""
 
 MODEL = "granite-demo"

@@ -11,17 +11,13 @@ from typing import Any
 
 import httpx2
 
-from granite.errors import GraniteError
+from granite.errors import OperatorError
 
 
-class Refused(GraniteError):
-    """The server did not accept the prediction, or did not finish it."""
+def events(url: str, inputs: dict[str, Any]) -> Generator[tuple[str, Any]]:
+    """Yield each event's name and data as it arrives, `completed` last. Closing the iterator cancels the prediction.
 
-
-def events(url: str, inputs: dict[str, Any]) -> Generator[tuple[str, dict[str, Any]]]:
-    """Yield each event's name and data as it arrives. Closing the iterator drops the connection, which cancels.
-
-    Raises Refused.
+    Raises OperatorError if the server refuses the request or drops the connection.
     """
     try:
         # Past any proxy that the environment names: the server is on this machine's loopback.
@@ -30,18 +26,12 @@ def events(url: str, inputs: dict[str, Any]) -> Generator[tuple[str, dict[str, A
             client.sse(f"{url}/predictions", method="POST", json={"input": inputs}, max_event_size=None) as source,
         ):
             if source.response.is_error:
-                source.response.read()
-                raise Refused(_sentence(source.response))
+                text = source.response.read().decode(errors="replace").strip()
+                raise OperatorError(f"The server answered {source.response.status_code}: {text}")
             for event in source:
-                data: Any = event.json()
-                yield event.event, data
+                yield event.event, event.json()
+                if event.event == "completed":
+                    return
     except httpx2.TransportError:
-        raise Refused("The server dropped the connection.") from None
-
-
-def _sentence(response: httpx2.Response) -> str:
-    try:
-        detail = response.json()["detail"]
-        return " ".join(f"The server refused `{fault['loc'][-1]}`: {fault['msg']}." for fault in detail)
-    except (ValueError, LookupError, TypeError):
-        return f"The server answered {response.status_code}: {response.text.strip()}"
+        pass
+    raise OperatorError("The server dropped the connection.")

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 import urllib.request
 import venv
@@ -35,30 +34,21 @@ UV = "uv==0.13.9"
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI has no CPU build of PyTorch. Used unless a local folder of wheels has one."""
 
-INDEX_SECONDS = 5
-"""How long PyTorch's index may take to answer before PyPI's build is used instead."""
-
-FIRST_CAUSE = re.compile(r"error: |ERROR: |× ")
-"""Begins an installer's first cause; the lines after it explain it."""
-
 
 def enter(*, tests: bool = False) -> None:
-    """Run this process in the environment: return if it does, else make the environment and start over in it.
-
-    An image's Python is the environment: cog.yaml says so in GRANITE_ENVIRONMENT.
-    """
-    if os.environ.get("GRANITE_ENVIRONMENT") == "image":
-        return
-    # These end a process without unwinding it, which would leave the installer or the server running.
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    """Run this process in the environment: return if it does, else make the environment and start over in it."""
+    # Unwind: by default the last two end a process at once, and leave the installer or the server running.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
+    if os.environ.get("GRANITE_ENVIRONMENT") == "image":  # set in cog.yaml: an image's Python is the environment
+        return
     try:
-        home = ensure(tests=tests)
+        home = _ensure(tests)
     except OperatorError as error:
         sys.exit(str(error))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"Cannot install: {error}; set XDG_CACHE_HOME to another directory.")
     if Path(sys.prefix).resolve() == home.resolve():
         return
     # Three processes import vLLM; without cached bytecode each compiles it again, in 10 s of processor time.
@@ -70,35 +60,22 @@ def enter(*, tests: bool = False) -> None:
     os.execv(python, [python, *sys.orig_argv[1:]])
 
 
-def ensure(*, tests: bool = False) -> Path:
-    """Install the environment unless it exists, and return its directory. Raises OperatorError."""
+def _ensure(tests: bool) -> Path:
+    """Install the environment unless it exists, and return its directory."""
     lock = ROOT / ("requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt")
     made_from = lock.read_bytes() + sys.version.encode() + sysconfig.get_platform().encode()
-    try:
-        home = cache.directory() / f"env-{hashlib.sha256(made_from).hexdigest()[:12]}"
-        install(home, lock)
-        if tests:
-            install(home, ROOT / "requirements-test.txt")
-    except (OSError, RuntimeError) as error:
-        raise OperatorError(f"Cannot install: {error}; set XDG_CACHE_HOME to another directory.") from None
+    home = cache.directory() / f"env-{_key(made_from)}"
+    for each in [lock, ROOT / "requirements-test.txt"] if tests else [lock]:
+        done = home / f"{each.stem}-{_key(each.read_bytes())}.installed"
+        with alone(home):
+            if not done.exists():
+                _install(home, each)
+                done.touch()
     return home
 
 
-def install(home: Path, lock: Path) -> None:
-    done = home / f"{lock.stem}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}.installed"
-    if done.exists():
-        return
-    with alone(home):
-        if done.exists():
-            return
-        began = time.monotonic()
-        packages = sum(1 for line in lock.read_text().splitlines() if line[:1].isalnum())
-        say(f"Installing {packages} packages of {lock.name} into {home}, once …")
-        if not (home / "bin" / "python").exists():
-            venv.create(home, with_pip=False, symlinks=True)
-        _install_packages(home, lock)
-        done.touch()
-        say(f"Installed in {time.monotonic() - began:.0f} s.")
+def _key(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 @contextmanager
@@ -112,38 +89,33 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _install_packages(home: Path, lock: Path) -> None:
+def _install(home: Path, lock: Path) -> None:
+    began = time.monotonic()
+    pins = lock.read_text()
+    packages = re.findall(r"^\w", pins, re.MULTILINE)
+    say(f"Installing {len(packages)} packages of {lock.name} into {home}, once …")
+    if not (home / "bin" / "python").exists():
+        venv.create(home, with_pip=False, symlinks=True)
     command = [_uv(), "pip", "install", "--python", str(home / "bin" / "python")]
     # Not with a GPU: a local CPU build of torch would pass for the same version.
     folders = [] if hardware.has_gpu() else pip_setting("find-links")
     command += [f"--find-links={folder}" for folder in folders]
     indexes = [f"--default-index={index}" for index in pip_setting("index-url")[-1:]]
-    torch = re.search(r"^(torch==\S+)\+cpu", lock.read_text(), re.MULTILINE)
+    torch = re.search(r"^(torch==\S+)\+cpu", pins, re.MULTILINE)
     if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
-        if not _answers(PYTORCH_CPU_INDEX):
+        try:
+            urllib.request.urlopen(PYTORCH_CPU_INDEX, timeout=5).close()
+        except OSError:
             say(f"PyTorch's own index does not answer: {torch[1]} comes from PyPI, with CUDA, 6.1 GB in all, not 3.5.")
-            _install_with_cuda_build([*command, *indexes], lock, torch[1])
-            return
-        run([*command, "--no-deps", f"--default-index={PYTORCH_CPU_INDEX}", torch[0]])
+            # It computes the same on a CPU, but needs its CUDA libraries to load; the GPU lock has their versions.
+            run([*command, *indexes, f"--constraint={ROOT / 'requirements.txt'}", torch[1]])
+            override = home / "override.txt"
+            override.write_text(torch[1])
+            command.append(f"--override={override}")
+        else:
+            run([*command, f"--default-index={PYTORCH_CPU_INDEX}", "--no-deps", torch[0]])
     run([*command, *indexes, "--no-deps", "-r", str(lock)])
-
-
-def _install_with_cuda_build(command: list[str], lock: Path, torch: str) -> None:
-    """Install the CPU lock with PyPI's build of `torch` instead of the CPU build. Both compute the same on a CPU."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as override:
-        override.write(torch)
-        override.flush()
-        run([*command, "--no-deps", "--override", override.name, "-r", str(lock)])
-    # This build needs its CUDA libraries to load; the GPU lock has their versions.
-    run([*command, "--constraint", str(ROOT / "requirements.txt"), torch])
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=INDEX_SECONDS):
-            return True
-    except OSError:
-        return False
+    say(f"Installed in {time.monotonic() - began:.0f} s.")
 
 
 def _uv() -> str:
@@ -164,24 +136,20 @@ def pip_setting(name: str) -> list[str]:
     command = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
-    sources = (f"global.{name}", f"install.{name}", f":env:.{name}")
-    values = [value for source in sources for value in ast.literal_eval(settings.get(source, "''")).split()]
-    return list(dict.fromkeys(values))
+    keys = (f"global.{name}", f"install.{name}", f":env:.{name}")
+    return [value for key in keys for value in ast.literal_eval(settings.get(key, "''")).split()]
 
 
 def run(command: list[str]) -> None:
-    """Run an installer. A terminal shows its live progress, a pipe its lines without the list of packages.
-
-    Raises OperatorError with the first cause that the installer names.
-    """
-    lines = []
-    if sys.stderr.isatty():
+    """Run an installer and show what it says, except its list of packages. Raises OperatorError with its first cause."""
+    lines: list[str] = []
+    if sys.stderr.isatty():  # the installer draws live progress
         code = subprocess.run(command, stdout=sys.stderr).returncode
     else:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             try:
-                for line in filter(str.strip, process.stdout or ()):
-                    if not line.startswith((" + ", "Downloaded ", "WARNING: Location")):
+                for line in process.stdout or ():
+                    if line.strip() and not line.startswith((" + ", "Downloaded ")):
                         lines.append(line.strip())
                         say(f"  {line.strip()}")
             except BaseException:
@@ -189,8 +157,9 @@ def run(command: list[str]) -> None:
                 raise
         code = process.returncode
     if code:
-        cause = next(filter(FIRST_CAUSE.match, lines), [f"see above; {command[0]} ended with {code}", *lines][-1])
-        raise OperatorError(f"Installing failed: {cause}")
+        # The lines after the first cause only explain it.
+        causes = [line for line in lines if line.startswith(("error: ", "ERROR: ", "× "))]
+        raise OperatorError(f"Installing failed: {[*causes, *lines[-1:], f'{command[0]} ended with exit code {code}'][0]}")
 
 
 def say(line: str) -> None:

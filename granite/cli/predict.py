@@ -6,16 +6,14 @@ import argparse
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
 from typing import Any
 
 from granite import hardware
 from granite.cli import environment, inputs, schema
-from granite.errors import GraniteError
-
-EXIT_FAILED, EXIT_USAGE = 1, 2
+from granite.errors import GraniteError, InvalidInput
+from granite.serving.health import without_prefix
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,73 +42,54 @@ def main() -> int:
         schemas = schema.inputs((environment.ROOT / "predict.py").read_text())
         request = inputs.read(pairs, arguments.json, schemas)
         if not (request.get("prompt") or request.keys() & {"messages", "suffix"}):
-            raise inputs.InputError('The prompt is empty; give one, such as script/predict "What is granite?"')
+            raise InvalidInput('The prompt is empty; give one, such as script/predict "What is granite?"')
+        environment.enter()
+        prediction = _predict(request, arguments)
+        if arguments.prediction:
+            print(json.dumps(prediction, indent=2, ensure_ascii=False))
+        environment.say(_summary(prediction))
+        return int(prediction["status"] != "succeeded")
     except GraniteError as error:
-        print(error, file=sys.stderr)
-        return EXIT_USAGE
-    environment.enter()
-    try:
-        return _predict(request, arguments)
-    except GraniteError as error:
-        print(error, file=sys.stderr)
-        return EXIT_FAILED
+        environment.say(str(error))
+        return 2 if isinstance(error, InvalidInput) else 1
     except BrokenPipeError:
         # The reader has seen enough. Without this, Python complains again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return 1
 
 
-def _predict(request: dict[str, Any], arguments: argparse.Namespace) -> int:
-    from granite.cli.progress import progress
+def _predict(request: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    from rich.console import Console
+
+    from granite.cli.client import events
     from granite.cli.server import Server
-
-    began = time.monotonic()
-    with Server(_eager()) as server:
-        with progress() as show:
-            server.wait(show)
-        print(f"Ready after {time.monotonic() - began:.0f} s.", file=sys.stderr)
-        prediction = _stream(server.url, request, arguments)
-    if arguments.prediction:
-        print(json.dumps(prediction, indent=2, ensure_ascii=False))
-    print(_summary(prediction), file=sys.stderr)
-    return 0 if prediction["status"] == "succeeded" else EXIT_FAILED
-
-
-def _eager() -> dict[str, str]:
-    """On a CPU, compiling the model takes longer than one answer can gain from it."""
-    if hardware.has_gpu():
-        return {}
     from granite.settings import Settings
 
-    return {"ENGINE_ARGS": json.dumps({"enforce_eager": True, **Settings.from_environment().engine_args})}
-
-
-def _stream(url: str, request: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    from granite.cli import client
-
+    began = time.monotonic()
+    # On a CPU, compiling the model takes longer than one answer can gain from it.
+    eager = {} if hardware.has_gpu() else {"enforce_eager": True}
+    engine_args = {**eager, **Settings.from_environment().engine_args}
     chunks: list[str] = []
-    prediction: dict[str, Any] = {"status": "failed", "error": "The server dropped the connection."}
-    # Closed before the server is stopped, whatever happens here: Cog waits for open responses.
-    with contextlib.closing(client.events(url, request)) as events:
-        for event, data in events:
-            if event == "output":
-                chunks.append(data["chunk"])
-                if not arguments.prediction:
-                    print(data["chunk"], end="", flush=True)
-            elif event == "log" and arguments.logs:
-                print(data["data"], end="", file=sys.stderr)
-            elif event == "completed":
-                prediction = data
+    with Server({"ENGINE_ARGS": json.dumps(engine_args)}) as server:
+        # On a terminal one live line, in a pipe plain lines.
+        with Console(stderr=True).status("Starting the server …") as status:
+            server.wait(status.update if sys.stderr.isatty() else environment.say)
+        environment.say(f"Ready after {time.monotonic() - began:.0f} s.")
+        # Closed before the server is stopped, whatever happens here: Cog waits for open responses.
+        with contextlib.closing(events(server.url, request)) as stream:
+            for event, data in stream:
+                if event == "output":
+                    chunks.append(data["chunk"])
+                    if not arguments.prediction:
+                        print(data["chunk"], end="", flush=True)
+                elif event == "log" and arguments.logs:
+                    print(data["data"], end="", file=sys.stderr)
     if chunks and not arguments.prediction:
         print()
-    return {**prediction, "input": request, "output": chunks}
+    return {**data, "input": request, "output": chunks}
 
 
 def _summary(prediction: dict[str, Any]) -> str:
-    from granite.serving.health import without_prefix
-
     if prediction["status"] != "succeeded":
         return without_prefix(prediction.get("error") or f"The prediction ended as {prediction['status']}.")
     metrics = prediction["metrics"]

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from granite.cli.environment import ROOT
@@ -42,12 +41,8 @@ DECLARATION = re.compile(r"([a-z][a-z0-9_]*): ([^#]+?) = Input\(")
 AS_GO_WRITES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-class SchemaError(OperatorError):
-    """Something in predict.py that Cog would drop or misread, or that this reader does not know."""
-
-
 def write() -> str:
-    """Write the schema of our predict.py for Cog's server, and return it. Raises SchemaError."""
+    """Write the schema of our predict.py for Cog's server, and return it. Raises OperatorError."""
     text = document((ROOT / "predict.py").read_text())
     WRITTEN.parent.mkdir(exist_ok=True)
     # Renamed into place: a server that starts meanwhile must never read half a schema.
@@ -58,7 +53,7 @@ def write() -> str:
 
 
 def document(source: str) -> str:
-    """The OpenAPI document of a predict.py, as Cog writes it. Raises SchemaError."""
+    """The OpenAPI document of a predict.py, as Cog writes it. Raises OperatorError."""
     document = json.loads((ROOT / "granite/cli/openapi.json").read_text())
     frame = document["components"]["schemas"]
     schemas = document["components"]["schemas"] = {"Input": frame.pop("Input"), "Output": frame.pop("Output")}
@@ -73,7 +68,7 @@ def document(source: str) -> str:
 
 
 def inputs(source: str) -> dict[str, dict[str, Any]]:
-    """Each input's name and JSON schema (choices as `enum`) in a predict.py, in their order. Raises SchemaError."""
+    """Each input's name and JSON schema (choices as `enum`) in a predict.py, in their order. Raises OperatorError."""
     given = _predict(source).args
     declared = given.args[len(given.args) - len(given.defaults) :]
     others = [*given.args[1 : -len(declared) or None], *given.posonlyargs, *given.kwonlyargs, given.vararg, given.kwarg]
@@ -84,14 +79,11 @@ def inputs(source: str) -> dict[str, dict[str, Any]]:
 
 
 def _predict(source: str) -> ast.AsyncFunctionDef:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError as error:
-        raise SchemaError(f"predict.py:{error.lineno}: {error.msg}.") from None
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Predictor"]
+    body = ast.parse(source, "predict.py").body
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == "Predictor"]
     found = [node for each in classes for node in each.body if getattr(node, "name", "") in ("predict", "run")]
     if len(found) != 1 or not isinstance(predict := found[0], ast.AsyncFunctionDef) or predict.name == "run":
-        raise SchemaError("predict.py: write one `class Predictor` with one `async def predict` and no `run`.")
+        raise OperatorError("predict.py: write one `class Predictor` with one `async def predict` and no `run`.")
     # A node alone does not show parentheses around it, which Cog does not follow; its line does.
     lines = [line.partition("#")[0].strip() for line in source.split("\n")]
     decorators = " ".join(sorted(lines[node.lineno - 1] for node in predict.decorator_list))
@@ -133,16 +125,16 @@ def _type(line: int, annotation: str) -> dict[str, Any]:
 
 
 def _refuse(line: int, fix: str) -> NoReturn:
-    raise SchemaError(f"predict.py:{line}: {fix}; Cog may drop or misread anything else.")
+    raise OperatorError(f"predict.py:{line}: {fix}; Cog may drop or misread anything else.")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main() -> None:
     description = "Print the OpenAPI schema of predict.py as Cog writes it, in one line; write it to .cog as well."
-    epilog = "Exit 1: predict.py holds something that Cog would drop or misread; stderr names its line."
-    argparse.ArgumentParser(prog="script/schema", description=description, epilog=epilog).parse_args(argv)
+    epilog = "Exit 1: predict.py contains something that Cog would drop or misread; stderr names its line."
+    argparse.ArgumentParser(prog="script/schema", description=description, epilog=epilog).parse_args()
     try:
         print(write())
-    except SchemaError as error:
+    except OperatorError as error:
         sys.exit(str(error))
 
 

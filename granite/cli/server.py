@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from granite import cache, hardware
+from granite import hardware
 from granite.cli import schema
 from granite.cli.environment import ROOT
 from granite.errors import OperatorError
@@ -25,6 +27,7 @@ CPU_CONCURRENCY = 32
 """Predictions at once without a GPU: more would only share the same cores."""
 
 PHASES = (
+    ("", "Starting the server"),
     ("Reading SmolLM2", "Writing the demo weights"),
     ("Importing vLLM", "Importing vLLM"),
     ("Initializing a V1 LLM engine", "Starting the engine"),
@@ -64,22 +67,19 @@ def free_port() -> int:
 class Server:
     """A Cog server on loopback, in a session of its own. Leaving the context ends it with all its processes.
 
-    `url`: its address. `variables`: its environment. `log`: the file with its output. The log may contain prompts, so only
-    its owner can read it, and it is kept only if the server failed.
+    `extra`: environment variables for this server alone. `variables`: its whole environment. `log`: the file with its
+    output, which may contain prompts: only its owner can read it, and it is kept only if the server failed.
     """
 
-    def __init__(self, extra: Mapping[str, str] | None = None) -> None:
-        """`extra`: environment variables for this server alone."""
+    def __init__(self, extra: Mapping[str, str]) -> None:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self.log = cache.directory() / "logs" / f"server-{self._port}.log"
-        self.variables = variables(self._port, {**os.environ, **(extra or {})}, gpu=hardware.has_gpu())
-        self._failed = False
+        self.variables = variables(self._port, {**os.environ, **extra}, gpu=hardware.has_gpu())
 
     def __enter__(self) -> Server:
         schema.write()
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as log:
+        with tempfile.NamedTemporaryFile(prefix="granite-server-", suffix=".log", delete=False) as log:
+            self.log = Path(log.name)
             self._process = subprocess.Popen(
                 command("127.0.0.1"),
                 cwd=ROOT,
@@ -89,16 +89,15 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self.pid = self._process.pid
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
-        if not self._failed:
-            self.log.unlink(missing_ok=True)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        if kind is OperatorError:
+            print(f"The server's log is {self.log}.", file=sys.stderr)
+        else:
+            self.log.unlink()
 
     def health(self) -> dict[str, Any]:
         """Cog's `/health-check`: `status`, and `setup` with its logs. STARTING until it answers."""
@@ -107,58 +106,40 @@ class Server:
         except NoHealth:
             return {"status": "STARTING"}
 
-    def wait(self, show: Callable[[str], None] = lambda phase: None) -> None:
-        """Return when the server is READY; call `show` with the current phase about four times a second.
-
-        Raises OperatorError if setup fails, with its sentence, or if the server ends.
-        """
-        while (status := (report := self.health())["status"]) != "READY":
-            code = self._process.poll()
-            self._failed = status != "STARTING" or code is not None
+    def wait(self, report: Callable[[str], None] = lambda line: None) -> None:
+        """Return when the server is READY; `report` gets lines of progress. Raises OperatorError if it fails."""
+        began, last = time.monotonic(), ""
+        while (status := (state := self.health())["status"]) != "READY":
             if status == "SETUP_FAILED":
-                raise OperatorError(without_prefix(report["setup"]["logs"]))
-            if self._failed:
-                state = f"is {status}" if code is None else f"ended with exit code {code}"
-                raise OperatorError(f"The server {state} before it was ready; see {self.log}.")
+                raise OperatorError(without_prefix(state["setup"]["logs"]))
+            if status != "STARTING" or self._process.poll() is not None:
+                raise OperatorError("The server ended before it was ready; its log says why.")
             log = self.log.read_text(errors="replace")
-            show(next((phase for mark, phase in reversed(PHASES) if mark in log), "Starting the server"))
+            phase = [phase for mark, phase in PHASES if mark in log][-1]
+            seconds = int(time.monotonic() - began)
+            if last != (last := f"{phase} {seconds // 10}"):
+                report(f"{phase} … {seconds} s")
             time.sleep(0.25)
 
     def ended(self, seconds: float) -> int:
         """The exit code once the server has ended by itself. Raises subprocess.TimeoutExpired."""
         return self._process.wait(seconds)
 
-    def stop(self) -> int:
-        """End the server and every process that it started, with SIGKILL if need be; return the exit code."""
+    def stop(self) -> None:
+        """End the server and every process that it started, with SIGKILL if need be."""
         # A second Ctrl-C would leave processes behind.
         endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         handlers = {ending: signal.signal(ending, signal.SIG_IGN) for ending in endings}
-        try:
-            if self._process.poll() is None:
-                self._process.send_signal(signal.SIGTERM)
-            self._process.wait(self._grace() + END_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            self._kill_session()
-            for ending, handler in handlers.items():
-                signal.signal(ending, handler)
-        return self._process.wait()
-
-    def _grace(self) -> float:
-        """Seconds in which the server lets requests finish. With an invalid setting its setup fails."""
-        try:
-            return float(self.variables["SHUTDOWN_GRACE"])
-        except (KeyError, ValueError):
-            return float(Settings.model_fields["shutdown_grace"].default)
-
-    def _kill_session(self) -> None:
-        """Kill what is left of the session: a killed server leaves its worker and the engine behind."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(Settings.model_fields["shutdown_grace"].default + END_SECONDS)
+        # A killed server leaves its worker and the engine behind.
         deadline = time.monotonic() + 5
-        try:
+        with contextlib.suppress(ProcessLookupError):
             while time.monotonic() < deadline:
                 os.killpg(self.pid, 0)
                 time.sleep(0.05)
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+        self._process.wait()
+        for ending, handler in handlers.items():
+            signal.signal(ending, handler)

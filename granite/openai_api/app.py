@@ -8,95 +8,103 @@ from __future__ import annotations
 import functools
 import hmac
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from granite.errors import EngineDied, GraniteError, InvalidInput
-from granite.openai_api import body, calls, choices, failure
-from granite.openai_api.calls import Call
-from granite.openai_api.capacity import Capacity
-from granite.openai_api.choices import Choice
-from granite.openai_api.exchange import STALL_SECONDS, Exchange, encode
+from granite.errors import EngineDied, InvalidInput
+from granite.openai_api import body, failure, fields, response_input
+from granite.openai_api.exchange import Exchange
+from granite.openai_api.fields import Call
+from granite.openai_api.generation import Generator
 from granite.request import shape
 from granite.request.inputs import Inputs
-from granite.request.prompt import PromptTemplate
-from granite.request.request import Checks
+from granite.serving import metrics
 from granite.serving.running import Running
-
-if TYPE_CHECKING:
-    from granite.engine.engine import Engine
 
 NO_KEY = "The API key is missing or wrong; send it as `Authorization: Bearer KEY`."
 SHUTTING_DOWN = "The server is shutting down; send the request to another one, or again later."
+FULL = "The server is at capacity; send the request again after the seconds in Retry-After."
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
-class OpenAIApp:
-    """An ASGI application."""
+@dataclass
+class Slots:
+    """Its own keep either API from starving the other; vLLM's own limits count the requests of both in one sum."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        checks: Checks,
-        template: PromptTemplate,
-        defaults: Inputs,
-        *,
-        key: str | None,
-        slots: int,
-        stall_seconds: float = STALL_SECONDS,
-    ) -> None:
-        """`defaults`: predict()'s. `slots`: sequences generated at once."""
-        self._engine = engine
-        self._checks = checks
-        self._template = template
-        self._defaults = defaults
-        self._key = key
-        self._capacity = Capacity(slots)
-        self._stall_seconds = stall_seconds
-        self._created = int(time.time())
+    size: int
+    in_use: int = 0
+
+    @contextmanager
+    def take(self, count: int) -> Iterator[None]:
+        """Raises HTTPException."""
+        if self.in_use + count > self.size:
+            raise HTTPException(503, FULL)
+        self.in_use += count
+        try:
+            yield
+        finally:
+            self.in_use -= count
+
+
+@dataclass(eq=False)
+class OpenAIApp:
+    """An ASGI application. `defaults`: predict()'s. `slots`: for the sequences that it generates at once."""
+
+    generator: Generator
+    defaults: Inputs
+    key: str | None
+    slots: Slots
+    stall_seconds: float = 60
+    """A client that takes nothing for so long loses its slots: it would hold them for ever."""
+
+    def __post_init__(self) -> None:
         self.running = Running()
         self.draining = False
-        routes = [
-            Route("/health", self._health),
-            Route("/metrics", self._metrics),
-            Route("/v1/models", self._models),
-            Route("/v1/chat/completions", self._route(calls.chat), methods=["POST"]),
-            Route("/v1/completions", self._route(calls.completion), methods=["POST"]),
-            Route("/v1/responses", self._route(calls.response), methods=["POST"]),
-        ]
-        self._paths = ", ".join(route.path for route in routes)
-        handlers: dict[Any, Any] = dict.fromkeys((HTTPException, GraniteError, Exception), failure.handle)
-        handlers[405] = _wrong_method
-        self._app = Starlette(routes=routes, exception_handlers=handlers)
-        self._app.router.redirect_slashes = False
-        self._app.router.default = self._no_route
+        self._engine = self.generator.engine
+        self._bodies = Slots(self.slots.size)
+        metrics.OPENAI_SLOTS.set(self.slots.size)
+        metrics.OPENAI_SLOTS_IN_USE.set_function(lambda: self.slots.in_use)
+        self._routes: dict[str, tuple[str, Callable[[HTTPRequest], Awaitable[Response]]]] = {
+            "/health": ("GET", self._health),
+            "/metrics": ("GET", self._metrics),
+            "/v1/models": ("GET", self._models),
+            "/v1/chat/completions": ("POST", functools.partial(self._generate, fields.chat)),
+            "/v1/completions": ("POST", functools.partial(self._generate, fields.completion)),
+            "/v1/responses": ("POST", functools.partial(self._generate, response_input.response)),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] != "/health" and not self._has_key(dict(scope["headers"]).get(b"authorization", b"")):
-            await failure.response(HTTPException(401, NO_KEY))(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        try:
+            response = await self._route(HTTPRequest(scope, receive))
+            await response(scope, receive, send)
+        except Exception as error:
+            # Not left to Starlette, which raises an unexpected one again: uvicorn would log its text.
+            await failure.response(error)(scope, receive, send)
 
-    def _has_key(self, header: bytes) -> bool:
-        scheme, _, key = header.partition(b" ")
-        return self._key is None or (
-            scheme.lower() == b"bearer" and hmac.compare_digest(key.strip(), self._key.encode())
+    async def _route(self, request: HTTPRequest) -> Response:
+        path = request.url.path
+        if path != "/health" and not self._has_key(request.headers.get("authorization", "")):
+            raise HTTPException(401, NO_KEY)
+        if path not in self._routes:
+            raise HTTPException(404, f"There is no such route; the routes are {', '.join(self._routes)}.")
+        method, answer = self._routes[path]
+        if {"HEAD": "GET"}.get(request.method, request.method) != method:
+            raise HTTPException(405, f"{path} takes {method}, not {request.method}.")
+        return await answer(request)
+
+    def _has_key(self, header: str) -> bool:
+        scheme, _, key = header.partition(" ")
+        return self.key is None or (
+            scheme.lower() == "bearer" and hmac.compare_digest(key.strip().encode("latin-1"), self.key.encode())
         )
-
-    async def _no_route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = HTTPException(404, f"There is no such route; the routes are {self._paths}.")
-        await failure.response(error)(scope, receive, send)
 
     async def _health(self, _: HTTPRequest) -> Response:
         self._check_draining()
@@ -108,33 +116,26 @@ class OpenAIApp:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def _models(self, _: HTTPRequest) -> Response:
-        card = {"object": "model", "created": self._created, "owned_by": "granite-cog"}
+        card = {"object": "model", "created": int(time.time()), "owned_by": "granite-cog"}
         card["max_model_len"] = self._engine.context_length
-        model = self._engine.model
-        parents = {model: None, **dict.fromkeys(self._engine.adapters, model)}
+        parents = {self._engine.model: None, **dict.fromkeys(self._engine.adapters, self._engine.model)}
         cards = [{"id": name, "root": name, "parent": parent, **card} for name, parent in parents.items()]
         return JSONResponse({"object": "list", "data": cards})
 
-    def _route(self, read: Callable[[dict[str, Any], Inputs], Call]) -> Callable[[HTTPRequest], Any]:
-        async def route(request: HTTPRequest) -> Response:
-            self._check_draining()
-            with self._capacity.reading():
-                fields = await body.read(request.receive)
-            if fields is None:
-                return Response()
-            self._check_draining()
-            adapter = self._adapter(fields.get("model"))
-            call = read(fields, replace(self._defaults, adapter=adapter))
-            if call.sequences > (slots := self._capacity.slots):
-                raise InvalidInput(
-                    f"The request asks for {call.sequences} answers, but the server generates at most {slots} at once; "
-                    "lower n or send fewer prompts."
-                )
-            headers = {name: request.headers[name] for name in TRACE_HEADERS if name in request.headers}
-            answer = functools.partial(self._answer, call, adapter or self._engine.model, headers or None)
-            return Exchange(answer, self._capacity.take(call.sequences), self.running, self._stall_seconds)
-
-        return route
+    async def _generate(self, read: Callable[[dict[str, Any], Inputs], Call], request: HTTPRequest) -> Response:
+        self._check_draining()
+        with self._bodies.take(1):
+            given = await body.read(request)
+        self._check_draining()
+        call = read(given, replace(self.defaults, adapter=self._adapter(given.get("model"))))
+        if call.sequences > self.slots.size:
+            raise InvalidInput(
+                f"The request asks for {call.sequences} answers, but the server generates at most {self.slots.size} "
+                "at once; lower n or send fewer prompts."
+            )
+        trace_headers = {name: request.headers[name] for name in TRACE_HEADERS if name in request.headers}
+        answer = functools.partial(self.generator.answer, call, trace_headers or None)
+        return Exchange(answer, self.slots.take(call.sequences), self.running, self.stall_seconds)
 
     def _check_draining(self) -> None:
         if self.draining:
@@ -148,38 +149,3 @@ class OpenAIApp:
             return model
         names = ", ".join(f"`{name}`" for name in (self._engine.model, *self._engine.adapters))
         raise HTTPException(404, f"There is no model {shape.code(model)}; `model` can be {names}.")
-
-    async def _answer(self, call: Call, model: str, trace_headers: Mapping[str, str] | None, client: Exchange) -> None:
-        prepared, stream = list[Choice](), call.inputs.stream
-        for verbatim in call.prompts:
-            request = self._checks.request(call.inputs, verbatim=verbatim)
-            request = replace(request, sampling=request.sampling | call.sampling)
-            text = verbatim if isinstance(verbatim, list) else self._template.render(request.conversation)
-            prepared += await choices.prepare(self._engine, request, text, call.n)
-        request_id = uuid.uuid4().hex
-        output = call.output(prepared, model, request_id)
-        async with aclosing(choices.generate(self._engine, prepared, request_id, trace_headers)) as deltas:
-            async for index, delta in deltas:
-                if delta is None:
-                    made = output.end(index)
-                else:
-                    prepared[index].answer.add(delta)
-                    made = output.add(index, delta)
-                if stream and made:
-                    await client.events(b"".join(map(_event, made)))
-        if stream:
-            await client.end((_event(output.usage_chunk()) if call.include_usage else b"") + call.done)
-        else:
-            await client.whole(output.whole())
-
-
-def _event(made: dict[str, Any]) -> bytes:
-    """As a server-sent event; those of the Responses API have names."""
-    name = f"event: {made['type']}\n".encode() if "type" in made else b""
-    return b"%sdata: %s\n\n" % (name, encode(made))
-
-
-async def _wrong_method(request: HTTPRequest, _: Exception) -> Response:
-    path = request.url.path
-    method = "POST" if path.startswith("/v1/") and path != "/v1/models" else "GET"
-    return failure.response(HTTPException(405, f"{path} takes {method}, not {request.method}."))

@@ -8,18 +8,12 @@ from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from granite.errors import EngineError, RequestError
 from granite.serving import metrics
 
-TYPES = {
-    401: "AuthenticationError",
-    404: "NotFoundError",
-    500: "InternalServerError",
-    503: "ServiceUnavailableError",
-}
+TYPES = {401: "AuthenticationError", 404: "NotFoundError", 500: "InternalServerError", 503: "ServiceUnavailableError"}
 
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 """Slots become free all the time: a second is enough."""
@@ -30,18 +24,13 @@ UNEXPECTED = "The server could not answer this request; its log says why."
 def response(error: Exception) -> Response:
     """The whole response to a request that failed."""
     content = _content(error)
-    status = content["code"]
-    return JSONResponse({"error": content}, status, HEADERS.get(status))
+    status = content["error"]["code"]
+    return JSONResponse(content, status, HEADERS.get(status))
 
 
 def event(error: Exception) -> bytes:
     """The last events of a stream that failed."""
-    return b"data: " + json.dumps({"error": _content(error)}).encode() + b"\n\ndata: [DONE]\n\n"
-
-
-async def handle(_: Request, error: Exception) -> Response:
-    """Starlette's exception handler."""
-    return response(error)
+    return b"data: %s\n\ndata: [DONE]\n\n" % json.dumps(_content(error)).encode()
 
 
 def _content(error: Exception) -> dict[str, Any]:
@@ -58,4 +47,5 @@ def _content(error: Exception) -> dict[str, Any]:
             frames = "".join(traceback.format_tb(error.__traceback__))
             structlog.get_logger().error("Unexpected error", error=type(error).__name__, traceback=frames)
     metrics.OPENAI_REFUSED.labels(status).inc()
-    return {"message": sentence, "type": TYPES.get(status, "BadRequestError"), "param": None, "code": status}
+    kind = TYPES.get(status, "BadRequestError")
+    return {"error": {"message": sentence, "type": kind, "param": None, "code": status}}

@@ -5,46 +5,54 @@ Format: https://platform.openai.com/docs/api-reference/responses/create. Nothing
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from granite.errors import InvalidInput, quote
 from granite.openai_api import fields
+from granite.openai_api.fields import Call
 from granite.request import shape
+from granite.request.inputs import Inputs
+from granite.request.shape import Shape
 
-SAME = (*fields.SAMPLING, *fields.GRANITE, *fields.COMMON, "parallel_tool_calls", "top_logprobs")
+SAME = fields.CHAT | fields.FURTHER | {"stream_options", "parallel_tool_calls"}
+SAME -= {"messages", "tools", "tool_choice", "response_format", "max_tokens", "max_completion_tokens", "logprobs"}
 """Fields that a chat has under the same name."""
 
-KNOWN = frozenset((*SAME, "input", "instructions", "text", "max_output_tokens", "include", "tools", "tool_choice"))
-
-TEXT_TYPES = ("input_text", "output_text", "text")
-LOGPROBS = "message.output_text.logprobs"
+OWN = {"input", "instructions", "text", "max_output_tokens", "tools", "tool_choice"}
 
 
-def chat_body(body: dict[str, Any]) -> dict[str, Any]:
-    """Raises InvalidInput. Invalid items pass through; the checks of a chat refuse them."""
-    fields.check_names(body, KNOWN)
-    if not fields.is_set(body.get("input")):
+class _Text(Shape, extra="forbid"):
+    format: Any = None
+    verbosity: Literal["medium"] = "medium"
+
+
+_TEXT = TypeAdapter(_Text)
+
+
+def response(body: dict[str, Any], defaults: Inputs) -> Call:
+    """Raises InvalidInput."""
+    given = fields.known_fields(body, SAME | OWN)
+    if "input" not in given:
         raise InvalidInput("`input` is missing; give a text or a list of items.")
-    include = body.get("include") or []
-    if not isinstance(include, list):
-        raise InvalidInput(f"`include` must be a list, got {quote(include)}.")
-    return {
-        **{name: body[name] for name in SAME if name in body},
-        "messages": _messages(body),
-        "tools": _tools(body.get("tools")),
-        "tool_choice": _tool_choice(body.get("tool_choice")),
-        "response_format": _response_format(body.get("text")),
-        "max_tokens": body.get("max_output_tokens"),
-        "logprobs": LOGPROBS in include or bool(body.get("top_logprobs")),
+    tools, text = given.get("tools"), shape.check(_TEXT, given.get("text", {}), "text")
+    system = [{"role": "system", "content": given["instructions"]}] if "instructions" in given else []
+    chat = {
+        **{name: value for name, value in given.items() if name in SAME},
+        "messages": system + _messages(given["input"]),
+        "tools": [_nested(tool, "function") for tool in tools] if isinstance(tools, list) else tools,
+        "tool_choice": _nested(given.get("tool_choice"), "function"),
+        "response_format": _nested(text.format, "json_schema"),
+        "max_tokens": given.get("max_output_tokens"),
     }
+    return replace(fields.chat(chat, defaults), response=given)
 
 
-def _messages(body: dict[str, Any]) -> list[Any]:
-    messages: list[Any] = []
-    if body.get("instructions"):
-        messages.append({"role": "system", "content": body["instructions"]})
-    items = body["input"] if isinstance(body["input"], list) else [{"role": "user", "content": body["input"]}]
-    for i, item in enumerate(items):
+def _messages(given: Any) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = []
+    for i, item in enumerate(given if isinstance(given, list) else [{"role": "user", "content": given}]):
         match item:
             case {"type": "reasoning"}:
                 pass  # Granite's prompt has no place for the thoughts of an earlier answer
@@ -67,44 +75,17 @@ def _messages(body: dict[str, Any]) -> list[Any]:
 
 
 def _content(content: Any) -> Any:
-    if not isinstance(content, list):
-        return content
-    return [
-        {"type": "text", "text": part.get("text")}
-        if isinstance(part, dict) and part.get("type") in TEXT_TYPES
-        else part
-        for part in content
-    ]
+    """A chat has one type of text. Invalid parts pass through; the checks of a chat refuse them."""
+    match content:
+        case list():
+            return [_content(part) for part in content]
+        case {"type": "input_text" | "output_text"}:
+            return {"type": "text", "text": content.get("text")}
+    return content
 
 
-def _tools(given: Any) -> Any:
-    if not isinstance(given, list):
-        return given
-    return [
-        {"type": "function", "function": {key: value for key, value in tool.items() if key != "type"}}
-        if isinstance(tool, dict) and tool.get("type") == "function"
-        else tool
-        for tool in given
-    ]
-
-
-def _tool_choice(choice: Any) -> Any:
-    match choice:
-        case {"type": "function", "name": name}:
-            return {"type": "function", "function": {"name": name}}
-    return choice
-
-
-def _response_format(text: Any) -> Any:
-    """`text.format`."""
-    if text is None:
-        return None
-    if not isinstance(text, dict):
-        raise InvalidInput(f"`text` must be an object, got {quote(text)}.")
-    for name, value in text.items():
-        if name != "format" and value not in (None, "medium"):  # the default of `verbosity`
-            raise InvalidInput(f"`text` has an unknown field {shape.code(name)}; remove it.")
-    wanted = text.get("format")
-    if not isinstance(wanted, dict) or wanted.get("type") != "json_schema":
-        return wanted
-    return {"type": "json_schema", "json_schema": {key: value for key, value in wanted.items() if key != "type"}}
+def _nested(value: Any, kind: str) -> Any:
+    """A chat has one level more: `{"type": kind, kind: {…}}`. An invalid value passes through, too."""
+    if not isinstance(value, dict) or value.get("type") != kind:
+        return value
+    return {"type": kind, kind: {name: each for name, each in value.items() if name != "type"}}

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from granite.errors import SettingsError
-from granite.openai_api.app import OpenAIApp
+from granite.openai_api.app import OpenAIApp, Slots
+from granite.openai_api.generation import Generator
 from granite.request.inputs import Inputs
 from granite.request.prompt import PromptTemplate
 from granite.request.request import Checks
@@ -32,32 +34,26 @@ def bind(settings: Settings) -> socket.socket | None:
     if settings.openai_port is None:
         return None
     host, port = settings.openai_host, settings.openai_port
-    try:
-        return _bound(host, port)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SettingsError(f"OPENAI_PORT={port} at OPENAI_HOST={host} cannot be used: {reason}.") from None
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
+    with contextlib.ExitStack() as on_error:
+        try:
+            family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listener = on_error.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SettingsError(f"OPENAI_PORT={port} at OPENAI_HOST={host} cannot be used: {reason}.") from None
+        on_error.pop_all()
     return listener
 
 
+@dataclass(frozen=True)
 class OpenAIServer:
     """Serves until it is stopped."""
 
-    def __init__(self, app: OpenAIApp, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
-        self._app = app
-        self._server = server
-        self._serving = serving
+    app: OpenAIApp
+    server: uvicorn.Server
+    serving: asyncio.Task[None]
 
     @classmethod
     async def start(
@@ -73,18 +69,10 @@ class OpenAIServer:
         if listener is None:
             return None
         key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
-        app = OpenAIApp(engine, checks, template, defaults, key=key, slots=settings.openai_slots)
+        app = OpenAIApp(Generator(engine, checks, template), defaults, key, Slots(settings.openai_slots))
         # h11 limits the size of a request's headers; httptools is faster and does not.
-        config = uvicorn.Config(
-            app,
-            http=_Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            timeout_keep_alive=IDLE_SECONDS,
-        )
-        server = _Server(config)
+        options: dict[str, Any] = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}
+        server = _Server(uvicorn.Config(app, http=_Protocol, timeout_keep_alive=IDLE_SECONDS, **options))
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
             await asyncio.wait({serving}, timeout=0.01)
@@ -97,16 +85,16 @@ class OpenAIServer:
 
     @property
     def running(self) -> Running:
-        return self._app.running
+        return self.app.running
 
     def drain(self) -> None:
         """Refuse new requests."""
-        self._app.draining = True
+        self.app.draining = True
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        self._server.should_exit = self._server.force_exit = True
-        await self._serving
+        self.server.should_exit = self.server.force_exit = True
+        await self.serving
 
 
 class _Protocol(H11Protocol):

@@ -1,15 +1,11 @@
 """What one request has produced so far: its text, its counts, its times."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from granite.output.logprobs import TokenLogprob
-
-FINISH_REASONS = {"stop": "stop", "length": "length", "repetition": "stop"}
-"""vLLM's finish reasons in OpenAI's words."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +23,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
 
     @classmethod
-    def joined(cls, deltas: Sequence[Delta]) -> Delta:
-        if len(deltas) == 1:
-            return deltas[0]
+    def joined(cls, deltas: Sequence[Self]) -> Self:
         return cls(
             text="".join(delta.text for delta in deltas),
             tokens=sum(delta.tokens for delta in deltas),
@@ -48,14 +42,14 @@ class Answer:
     began: float = field(default_factory=time.perf_counter)
     tokens: int = 0
     finish_reason: str | None = None
-    first_token: float | None = None
-    last_token: float | None = None
+    first_token: float = 0
+    last_token: float = 0
     _texts: list[str] = field(default_factory=list)
 
     def add(self, delta: Delta) -> None:
         if delta.tokens:
             self.last_token = self.seconds
-            self.first_token = self.last_token if self.first_token is None else self.first_token
+            self.first_token = self.first_token or self.last_token
         self.tokens += delta.tokens
         self.finish_reason = delta.finish_reason
         self._texts.append(delta.text)
@@ -76,15 +70,10 @@ class Answer:
             "token_input_count": self.prompt_tokens,
             "token_output_count": self.tokens,
         }
-        if self.first_token is not None and self.last_token is not None:
+        if self.first_token:
             metrics["time_to_first_token"] = self.first_token
             if self.last_token > self.first_token:
                 metrics["tokens_per_second"] = (self.tokens - 1) / (self.last_token - self.first_token)
         if self.finish_reason is not None:
             metrics["finish_reason"] = self.finish_reason
         return metrics
-
-
-def usage(prompt: int, answer: int) -> dict[str, int]:
-    """The `usage` of OpenAI's objects, from numbers of tokens."""
-    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}

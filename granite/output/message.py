@@ -1,9 +1,7 @@
 """The assistant's message, and how an answer's text becomes its parts while it is still being generated."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 
@@ -22,52 +20,41 @@ class MessageDelta:
 
     def chunk(self) -> dict[str, Any]:
         """A chunk's `delta`; empty if there is nothing new."""
-        delta: dict[str, Any] = {}
-        if self.content:
-            delta["content"] = self.content
-        if self.tool_calls:
-            delta["tool_calls"] = list(self.tool_calls)
-        return delta | _reasoning(self.reasoning) | self.lists
+        delta = {
+            "content": self.content,
+            # By vLLM's name, and by the one that langchain-replicate reads.
+            "reasoning_content": self.reasoning,
+            "reasoning": self.reasoning,
+            "tool_calls": list(self.tool_calls),
+            **self.lists,
+        }
+        return {name: value for name, value in delta.items() if value}
+
+
+class Parser(Protocol):
+    def read(self, text: str, *, end: bool = False) -> MessageDelta:
+        """Give the same message however the text is split: hold back what more text could change, until the end."""
+
+
+def read(parsers: Sequence[Parser], text: str, *, end: bool = False) -> MessageDelta:
+    """What new text adds to the message. Each parser reads the content that the one before it leaves."""
+    delta = MessageDelta(text)
+    for parser in parsers:
+        new = parser.read(delta.content, end=end)
+        delta = replace(new, tool_calls=delta.tool_calls + new.tool_calls)
+    return delta
 
 
 def message(deltas: Sequence[MessageDelta]) -> dict[str, Any]:
     """The whole message. `content` is None if there are only calls."""
-    calls: dict[int, dict[str, Any]] = {}
-    for delta in deltas:
-        for part in delta.tool_calls:
-            if "id" in part:
-                calls[part["index"]] = {"id": part["id"], "type": part["type"], "function": dict(part["function"])}
-            else:
-                calls[part["index"]]["function"]["arguments"] += part["function"]["arguments"]
+    calls: list[dict[str, Any]] = []
+    for part in (part for delta in deltas for part in delta.tool_calls):
+        if "id" in part:
+            calls.append({"id": part["id"], "type": part["type"], "function": dict(part["function"])})
+        else:
+            calls[part["index"]]["function"]["arguments"] += part["function"]["arguments"]
     content = "".join(delta.content for delta in deltas)
-    whole: dict[str, Any] = {"role": "assistant", "content": content if content.strip() or not calls else None}
-    whole |= _reasoning("".join(delta.reasoning for delta in deltas))
-    if calls:
-        whole["tool_calls"] = list(calls.values())
-    for delta in deltas:
-        whole |= delta.lists
-    return whole
-
-
-def _reasoning(text: str) -> dict[str, str]:
-    """By vLLM's name, and by the one that langchain-replicate reads."""
-    return {"reasoning_content": text, "reasoning": text} if text else {}
-
-
-class Parser(Protocol):
-    """Gives the same message however the text is split: it holds back what more text could change."""
-
-    def add(self, text: str) -> MessageDelta: ...
-
-    def end(self) -> MessageDelta:
-        """What was held back."""
-
-
-class Verbatim:
-    """All text is content."""
-
-    def add(self, text: str) -> MessageDelta:
-        return MessageDelta(text)
-
-    def end(self) -> MessageDelta:
-        return MessageDelta()
+    reasoning = "".join(delta.reasoning for delta in deltas)
+    lists = {name: entries for delta in deltas for name, entries in delta.lists.items()}
+    whole = MessageDelta(content, reasoning, tuple(calls), lists).chunk()
+    return {"role": "assistant", **whole, "content": content if content.strip() or not calls else None}

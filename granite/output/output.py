@@ -1,41 +1,21 @@
 """Which chunks Cog sends of an answer."""
 
-from __future__ import annotations
-
 import json
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from granite.output.answer import Answer, Delta
 from granite.output.chat_completion import ChatCompletion
 from granite.request.request import Request
 
 
-class Output(Protocol):
-    """Makes Cog's chunks of what the engine produces."""
-
-    def add(self, delta: Delta) -> Iterator[str]: ...
-
-    def end(self) -> Iterator[str]:
-        """The last chunks, when the answer is complete; not called for one that failed or was canceled."""
-
-
-def of(request: Request, answer: Answer, model: str, request_id: str) -> Output:
-    """`answer`: grows elsewhere; it is complete when `end` is called."""
-    if not request.chat:
-        return Text()
-    return Chat(ChatCompletion(request, [answer], model, request_id), request.stream)
-
-
 class Text:
     """The answer to a prompt: its text as it is generated."""
 
-    def add(self, delta: Delta) -> Iterator[str]:
-        if delta.text:
-            yield delta.text
+    def add(self, delta: Delta) -> list[str]:
+        return [delta.text] if delta.text else []
 
-    def end(self) -> Iterator[str]:
-        yield from ()
+    def end(self) -> list[str]:
+        return []
 
 
 class Chat:
@@ -45,18 +25,25 @@ class Chat:
         self._completion = completion
         self._stream = stream
 
-    def add(self, delta: Delta) -> Iterator[str]:
+    def add(self, delta: Delta) -> list[str]:
         chunks = self._completion.add(0, delta)
-        if self._stream:
-            yield from map(_line, chunks)
+        return [_json(chunk) + "\n" for chunk in chunks if self._stream]
 
-    def end(self) -> Iterator[str]:
+    def end(self) -> list[str]:
+        """Not called for an answer that failed or was canceled."""
         chunks = self._completion.end(0)
-        if self._stream:
-            yield from map(_line, (*chunks, self._completion.usage_chunk()))
-        else:
-            yield _line(self._completion.whole()).rstrip("\n")
+        if not self._stream:
+            return [_json(self._completion.whole())]
+        return [_json(chunk) + "\n" for chunk in (*chunks, self._completion.usage_chunk())]
 
 
-def _line(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False) + "\n"
+Output = Text | Chat
+
+
+def of(request: Request, answer: Answer, model: str, request_id: str) -> Output:
+    """`answer`: grows elsewhere; it is complete when `end` is called."""
+    return Chat(ChatCompletion(request, [answer], model, request_id), request.stream) if request.chat else Text()
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,5 @@
 """Where the sentences of an English text begin and end."""
 
-from __future__ import annotations
-
 import re
 
 ABBREVIATION = re.compile(
@@ -10,26 +8,23 @@ ABBREVIATION = re.compile(
 )
 """Words whose full stop ends no sentence."""
 
-_END = re.compile(r"""(?<![.!?])(?P<mark>[.!?]++)["')\]}”’*_]*+(?=\s|\Z)""")
-
 
 def spans(text: str) -> list[tuple[int, int]]:
     """Begin and end of each sentence, without the white space between them."""
-    found = []
-    begin = 0
-    for end in [match.end() for match in _END.finditer(text) if _ends_sentence(text, match)] + [len(text.rstrip())]:
-        begin += len(text[begin:end]) - len(text[begin:end].lstrip())
-        if begin < end:
+    found: list[tuple[int, int]] = []
+    begin = end = 0
+    for word in re.finditer(r"\S+", text):
+        begin = word.start() if begin == end else begin
+        end = word.end()
+        if _ends_sentence(word[0]):
             found.append((begin, end))
-        begin = end
-    return found
+            begin = end
+    return found if begin == end else [*found, (begin, end)]
 
 
-def _ends_sentence(text: str, match: re.Match[str]) -> bool:
-    if match["mark"] != ".":
-        return "!" in match["mark"] or "?" in match["mark"]
-    # Far more than an abbreviation takes.
-    before = text[max(0, match.start() - 20) : match.start()]
-    word = re.split(r"\s", before)[-1].lstrip("([\"'“‘*_")
-    is_initial = len(word) == 1 and word.isupper()
-    return not is_initial and not ABBREVIATION.fullmatch(word.lower())
+def _ends_sentence(word: str) -> bool:
+    word = word.rstrip("\"')]}”’*_").lstrip("([\"'“‘*_")
+    stem = word.rstrip(".!?")
+    mark = word[len(stem) :]
+    is_initial = len(stem) == 1 and stem.isupper()
+    return "!" in mark or "?" in mark or (mark == "." and not is_initial and not ABBREVIATION.fullmatch(stem.lower()))

@@ -4,18 +4,17 @@ Format: https://platform.openai.com/docs/api-reference/completions/object. lm-ev
 it takes a prompt's tokens by their position in `token_logprobs`, and expects one more entry, of the generated token.
 """
 
-from __future__ import annotations
-
-import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
-from granite.output.answer import FINISH_REASONS, Answer, Delta, usage
+from granite.output.answer import Answer, Delta
+from granite.output.completion import Completion
 from granite.output.logprobs import TokenLogprob
 
 
-class TextCompletion:
-    """One choice for each answer; each answer is complete when `end` is called for it."""
+class TextCompletion(Completion):
+    whole_object = chunk_object = "text_completion"
 
     def __init__(
         self,
@@ -32,94 +31,59 @@ class TextCompletion:
 
         `prompt_only`: max_tokens is 0; the answer, one token that the engine has to generate, is not part of the result.
         """
-        self._answers = answers
-        self._head = {
-            "id": f"cmpl-{request_id}",
-            "object": "text_completion",
-            "created": int(time.time()),
-            "model": model,
-        }
-        self._n = n
         self._prompt_only = prompt_only
-        self._choices = [
-            _Choice(index, answer, echo[index] if echo else "", logprobs, prompt_only)
-            for index, answer in enumerate(answers)
-        ]
+        choices = [_Choice(index, echo[index] if echo else "", logprobs) for index in range(len(answers))]
+        super().__init__(f"cmpl-{request_id}", model, choices, answers[::n], [] if prompt_only else answers)
 
     def add(self, index: int, delta: Delta) -> list[dict[str, Any]]:
-        """The chunks to stream now."""
-        return [{**self._head, "choices": [choice]} for choice in self._choices[index].add(delta)]
-
-    def end(self, index: int) -> list[dict[str, Any]]:
-        """The last chunk of one choice."""
-        return [{**self._head, "choices": [self._choices[index].end()]}]
-
-    def usage_chunk(self) -> dict[str, Any]:
-        return {**self._head, "choices": [], "usage": self._usage}
-
-    def whole(self) -> dict[str, Any]:
-        return {**self._head, "choices": [choice.whole() for choice in self._choices], "usage": self._usage}
-
-    @property
-    def _usage(self) -> dict[str, int]:
-        prompt_tokens = sum(answer.prompt_tokens for answer in self._answers[:: self._n])
-        return usage(prompt_tokens, 0 if self._prompt_only else sum(answer.tokens for answer in self._answers))
+        if self._prompt_only:
+            delta = Delta("", 0, "length", prompt_logprobs=delta.prompt_logprobs)
+        return super().add(index, delta)
 
 
 class _Choice:
-    def __init__(self, index: int, answer: Answer, prompt: str, logprobs: bool, prompt_only: bool) -> None:
+    def __init__(self, index: int, prompt: str, logprobs: bool) -> None:
         """`prompt`: its text, if it is echoed."""
         self._index = index
-        self._answer = answer
         self._prompt = prompt
         self._has_logprobs = logprobs
-        self._prompt_only = prompt_only
-        self._logprobs: list[TokenLogprob] = []
-        self._begun = False
+        self._texts: list[str] = []
+        self._tokens: list[TokenLogprob] = []
+        self._finish_reason = "stop"
         self._offset = 0
         """Characters of the tokens streamed so far."""
 
     def add(self, delta: Delta) -> list[dict[str, Any]]:
-        text = "" if self._begun else self._prompt
-        new = list(delta.prompt_logprobs)
-        self._begun = True
-        if not self._prompt_only:
-            text += delta.text
-            new += delta.logprobs
-        self._logprobs += new
-        if not text and not new:
+        text = delta.text if self._texts else self._prompt + delta.text
+        tokens = [*delta.prompt_logprobs, *delta.logprobs]
+        self._texts.append(text)
+        self._tokens += tokens
+        self._finish_reason = "length" if delta.finish_reason == "length" else "stop"
+        if not text and not tokens:
             return []
-        logprobs = _logprobs(new, self._offset) if self._has_logprobs else None
-        self._offset += sum(len(entry["token"]) for entry in new)
+        logprobs = _logprobs(tokens, self._offset) if self._has_logprobs else None
+        self._offset += sum(len(token["token"]) for token in tokens)
         return [self._object(text, logprobs, None)]
 
-    def end(self) -> dict[str, Any]:
-        return self._object("", None, self._finish_reason)
+    def end(self) -> list[dict[str, Any]]:
+        return [self._object("", None, self._finish_reason)]
 
     def whole(self) -> dict[str, Any]:
-        text = self._prompt if self._prompt_only else self._prompt + self._answer.text
-        logprobs = _logprobs(self._logprobs, 0) if self._has_logprobs else None
-        return self._object(text, logprobs, self._finish_reason)
+        logprobs = _logprobs(self._tokens, 0) if self._has_logprobs else None
+        return self._object("".join(self._texts), logprobs, self._finish_reason)
 
     def _object(self, text: str, logprobs: dict[str, Any] | None, finish_reason: str | None) -> dict[str, Any]:
         return {"index": self._index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason}
 
-    @property
-    def _finish_reason(self) -> str:
-        return "length" if self._prompt_only else FINISH_REASONS[self._answer.finish_reason or "stop"]
-
 
 def _logprobs(tokens: Sequence[TokenLogprob], offset: int) -> dict[str, Any]:
     """`offset`: where the first token begins. A prompt's first token has null for its log probability."""
-    offsets = []
-    for token in tokens:
-        offsets.append(offset)
-        offset += len(token["token"])
+    texts = [token["token"] for token in tokens]
     return {
-        "tokens": [token["token"] for token in tokens],
+        "tokens": texts,
         "token_logprobs": [token["logprob"] for token in tokens],
         "top_logprobs": [_top(token) for token in tokens],
-        "text_offset": offsets,
+        "text_offset": list(accumulate(map(len, texts), initial=offset))[:-1],
     }
 
 

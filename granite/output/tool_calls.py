@@ -6,190 +6,141 @@ string, a call that is cut inside its name, text after the list in a whole answe
 marker of Granite 3.1; it opens a list here because it does in IBM's own parser.
 """
 
-from __future__ import annotations
-
+import json
+import re
 import uuid
-from enum import Enum, auto
 from typing import Any
 
-from granite.output.json_value import JsonValue
 from granite.output.message import MessageDelta
-from granite.output.stream_text import Tags, Trimmed
+from granite.output.stream_text import Tags
 from granite.request import json_text
 
-MARKER, OLD_MARKER = "<|tool_call|>", "<tool_call>"
-WHITE_SPACE = " \t\r\n"
+MARKERS = ("<|tool_call|>", "<tool_call>")
+CONTENT, LIST, CALL, VALUE = range(4)
+"""How deep a text is: outside of a list, in it (from its marker on), in a call, in a value of the call or deeper."""
 
-
-class _State(Enum):
-    CONTENT = auto()
-    LIST = auto()
-    """After a marker, before the list."""
-    ITEM = auto()
-    """In the list, outside of a call."""
-    KEY = auto()
-    """In a call, outside of its keys and values."""
-    VALUE = auto()
+PIECE = re.compile(r'["\\{}\[\]]|[^"\\{}\[\]]+')
 
 
 class ToolCalls:
     """Text that is no list of calls stays content, as it was written."""
 
     def __init__(self) -> None:
-        self._tags = Tags((MARKER, OLD_MARKER))
-        self._state = _State.CONTENT
-        self._raw: list[str] = []
-        """The text read since it was last certain to be a call."""
-        self._after = Trimmed(begun=True)
-        """Content after a call: white space is part of it only if more follows."""
+        self._tags = Tags(MARKERS)
+        self._depth = CONTENT
+        self._quoted = self._escaped = False
+        self._text: list[str] = []
+        """What was read since it was last certain to be a call."""
         self._calls = 0
-        self._call = _Call(0)
-        self._key = ""
-        self._value = JsonValue()
+        self._begun = False
+        """Whether the call's name is in a delta."""
+        self._streaming = False
+        self._arguments: list[str] = []
+        """The call's that are not in a delta yet."""
+        self._written = [(0, "", self._arguments)]
+        """The index, the name if it is new, and the new arguments of each call."""
         self._content: list[str] = []
-        self._written: list[dict[str, Any]] = []
 
-    def add(self, text: str) -> MessageDelta:
-        for part in self._tags.split(text):
+    def read(self, text: str, *, end: bool = False) -> MessageDelta:
+        for part in self._tags.split(text, end=end):
             self._read(part)
-        return self._delta()
-
-    def end(self) -> MessageDelta:
-        self._read(self._tags.rest())
-        in_call = self._state in (_State.KEY, _State.VALUE)
-        if in_call and self._call.name:
-            self._call.close()
-        elif in_call or (self._state is not _State.CONTENT and not self._calls):
-            self._show("".join(self._raw))
-        return self._delta()
-
-    def _delta(self) -> MessageDelta:
-        self._written += self._call.written()
-        delta = MessageDelta("".join(self._content), tool_calls=tuple(self._written))
-        self._content, self._written = [], []
+        if end and self._depth > CONTENT:
+            self._close()
+        calls = tuple(_delta(*each) for each in self._written if each[1] or each[2])
+        delta = MessageDelta("".join(self._content), tool_calls=calls)
+        self._content, self._arguments = [], []
+        self._written = [(self._calls, "", self._arguments)]
         return delta
 
     def _read(self, part: str) -> None:
-        markers = {_State.CONTENT: (MARKER, OLD_MARKER), _State.LIST: (MARKER,)}.get(self._state, ())
-        if part in markers:
-            self._state, self._raw = _State.LIST, [] if part == MARKER else [part]
+        if part in MARKERS and self._depth <= LIST:
+            self._depth = LIST
+            self._text.append(part)
             return
-        position = 0
-        while position < len(part):
-            if self._state is _State.CONTENT:
-                self._show(part[position:])
-                break
-            if self._state is _State.VALUE:
-                position = self._read_value(part, position)
-                continue
-            self._raw.append(part[position])
-            if not (self._in_call if self._state is _State.KEY else self._in_list)(part[position]):
-                self._give_up(part[position])
-            position += 1
+        for piece in PIECE.findall(part):
+            if self._depth == CONTENT:
+                self._content.append(piece)
+            else:
+                self._step(piece)
 
-    def _in_list(self, character: str) -> bool:
-        """Read a character outside of a call. Returns whether it may be there."""
-        if character in WHITE_SPACE:
-            return True
-        if self._state is _State.LIST:
-            self._state = _State.ITEM
-            return character == "["
-        if character == "{":
-            self._state, self._call, self._key = _State.KEY, _Call(self._calls), ""
-            return True
-        if character == "]":
-            self._state = _State.CONTENT
-            return self._calls > 0
-        return character == ","
+    def _step(self, piece: str) -> None:
+        (self._arguments if self._streaming else self._text).append(piece)
+        if self._quoted:
+            self._quoted = piece != '"' or self._escaped
+            self._escaped = piece == "\\" and not self._escaped
+        elif self._depth == LIST:
+            if piece == "{":
+                self._depth = CALL
+            elif piece == "]" and self._calls:
+                self._depth = CONTENT
+                self._text.clear()
+            elif piece.strip(" \t\r\n,["):
+                self._give_up()
+        elif piece == '"':
+            self._quoted = True
+        elif piece in "{[":
+            self._depth += 1
+            if self._depth == VALUE and not self._begun:
+                self._open_value()
+        elif piece in "}]":
+            self._depth -= 1
+            if self._depth == CALL:
+                self._streaming = False
+            elif self._depth == LIST:
+                self._close()
 
-    def _in_call(self, character: str) -> bool:
-        """Read a character of a call, outside of its keys and values. Returns whether it may be there."""
-        if character in WHITE_SPACE or character == ",":
-            return True
-        if character == ":":
-            return bool(self._key)
-        if character == "}":
-            if self._call.name:
-                self._close_call()
-                self._state = _State.ITEM
-            return self._state is _State.ITEM
-        self._value = JsonValue()
-        self._state = _State.VALUE
-        self._value.read(character, 0)
-        if self._key == "arguments" and character == "{":
-            self._call.add(character)
-        return character != "]"
+    def _open_value(self) -> None:
+        """Stream it if it is the arguments and the name is known."""
+        call = _call("".join(self._text) + "}}")
+        if call and [*call][-1] == "arguments":
+            self._write(call["name"], "{")
+            self._streaming = True
 
-    def _read_value(self, text: str, position: int) -> int:
-        """Read on from `position` in a key or in its value. Returns where it, or the text, ends."""
-        end = self._value.read(text, position)
-        self._raw.append(text[position:end])
-        is_object = self._value.is_object
-        if self._key == "arguments" and is_object:
-            self._call.add(text[position:end])
-        if self._value.complete:
-            key, self._key, self._state = self._key, "", _State.KEY
-            if not key:
-                self._key = self._value.string or " "
-            elif key == "name":
-                self._call.name = self._value.string
-            elif key == "arguments" and not is_object:
-                self._call.add(_arguments(self._value))
-        return end
-
-    def _close_call(self) -> None:
-        self._call.close()
-        self._written += self._call.written()
-        self._calls, self._raw = self._calls + 1, []
-
-    def _give_up(self, last: str) -> None:
-        """The text is no list of calls, or no longer. `last`: the character that shows it."""
-        if self._state is not _State.ITEM and self._call.name:
-            self._close_call()
-            self._raw = [last]
-        self._state = _State.CONTENT
-        self._show("".join(self._raw))
-
-    def _show(self, text: str) -> None:
-        self._content.append(self._after.add(text) if self._calls else text)
-
-
-class _Call:
-    """One call as far as it was read."""
-
-    def __init__(self, index: int) -> None:
-        self._index = index
-        self._new = ""
-        """Arguments that are not in any delta yet."""
-        self._has_arguments = False
+    def _close(self) -> None:
+        """End the call."""
+        if not self._begun:
+            text = "".join(self._text)
+            # The model may forget the brace, or max_tokens cut it.
+            call = _call(text) or _call(text.removesuffix("]") + "}")
+            if not call:
+                self._give_up()
+                return
+            self._write(call["name"], _arguments(call.get("arguments")))
+        self._calls += 1
         self._begun = False
-        self.name = ""
+        self._text.clear()
 
-    def add(self, arguments: str) -> None:
-        self._new += arguments
-        self._has_arguments = self._has_arguments or bool(arguments)
+    def _give_up(self) -> None:
+        """The text is no list of calls, or no longer."""
+        self._content += self._text
+        self._text.clear()
+        self._depth = CONTENT
 
-    def close(self) -> None:
-        if not self._has_arguments:
-            self.add("{}")
-
-    def written(self) -> list[dict[str, Any]]:
-        """What is new, as a chunk's delta; nothing until the name is known."""
-        if not self.name or (self._begun and not self._new):
-            return []
-        function, self._new = {"arguments": self._new}, ""
-        if self._begun:
-            return [{"index": self._index, "function": function}]
+    def _write(self, name: str, arguments: str) -> None:
         self._begun = True
-        function = {"name": self.name, **function}
-        return [{"index": self._index, "id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}]
+        self._arguments = [arguments]
+        self._written.append((self._calls, name, self._arguments))
 
 
-def _arguments(value: JsonValue) -> str:
-    """Arguments that are no object: the object in a JSON string, nothing for null, otherwise the text as written."""
+def _delta(index: int, name: str, arguments: list[str]) -> dict[str, Any]:
+    function = {"arguments": "".join(arguments)}
+    if not name:
+        return {"index": index, "function": function}
+    function = {"name": name, **function}
+    return {"index": index, "id": f"call_{uuid.uuid4().hex}", "type": "function", "function": function}
+
+
+def _call(text: str) -> dict[str, Any]:
+    """The call with which a text ends; empty if it is none, or has no name."""
     try:
-        if isinstance(json_text.loads(value.string), dict):
-            return value.string
+        call: dict[str, Any] = json_text.loads(text[text.index("{") :])
     except ValueError:
-        pass
-    return "" if value.text.strip() == "null" else value.text.strip()
+        return {}
+    return call if call.get("name") and isinstance(call["name"], str) else {}
+
+
+def _arguments(value: Any) -> str:
+    """The object in a JSON string, an empty one for null; otherwise the value as JSON."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        return value
+    return "{}" if value is None else json.dumps(value, ensure_ascii=False)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from granite.hardware import Hardware
 from granite.model import weights
 from granite.settings import Settings
-from tests.predictions import DEADLINE, answer, engine_is_idle, error_of, events, predicted
+from tests.predictions import DEADLINE, answer, engine_is_idle, events, predicted
 from tests.samples import GREEDY
 
 PAGE = json.loads(Path("tests/data/model_page.json").read_text(encoding="utf-8"))

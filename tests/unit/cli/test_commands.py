@@ -5,50 +5,48 @@ import sys
 
 import pytest
 
-from granite.cli import test
 from granite.cli.environment import ROOT
 
+EMPTY = 'The prompt is empty; give one, such as script/predict "What is granite?"'
+NO_ADDRESS = "PORT=5000 at --host 192.0.2.1 cannot be used: cannot assign requested address; change one of them."
 
-def run(command, *arguments, stdin=None, python=sys.executable, **variables):
-    bare = {"PATH": "/usr/bin:/bin", "PYTHON": python, **variables}
-    return subprocess.run(
-        [ROOT / "script" / command, *arguments], capture_output=True, text=True, input=stdin, env=bare
-    )
+
+@pytest.fixture
+def run(tmp_path):
+    """Run a command with a bare Python and an empty cache; nothing is installed."""
+
+    def run(command, *arguments, **variables):
+        environment = {"PATH": "/usr/bin:/bin", "PYTHON": sys._base_executable, "XDG_CACHE_HOME": str(tmp_path)}
+        return subprocess.run(
+            [ROOT / "script" / command, *arguments], capture_output=True, text=True, env=environment | variables
+        )
+
+    yield run
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["predict", "serve", "lint", "setup", "test", "weights", "schema"])
-def test_help_installs_nothing(command, tmp_path):
-    """A bare Python is enough."""
-    shown = run(command, "--help", python=sys._base_executable, XDG_CACHE_HOME=str(tmp_path))
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.startswith(f"usage: script/{command}")
-    assert list(tmp_path.iterdir()) == []
+def test_help_needs_no_environment(run, command):
+    ran = run(command, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.startswith(f"usage: script/{command}")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("command", "sentence"),
     [
-        ([], 'The prompt is empty; give one, such as script/predict "What is granite?"'),
-        ([""], 'The prompt is empty; give one, such as script/predict "What is granite?"'),
-        (["-i", "top_p=0.5"], 'The prompt is empty; give one, such as script/predict "What is granite?"'),
-        (["Hi", "-i", "max_token=8"], "There is no input `max_token`; did you mean `max_tokens`?"),
-        (["Hi", "-i", "top_p=1.7"], "top_p must be from 0 to 1, got 1.7."),
+        (["predict"], EMPTY),
+        (["predict", "-i", "top_p=0.5"], EMPTY),
+        (["predict", "Hi", "-i", "max_token=8"], "There is no input `max_token`; did you mean `max_tokens`?"),
+        (["serve", "--host", "192.0.2.1"], NO_ADDRESS),
     ],
 )
-def test_a_mistake_is_refused_before_anything_is_installed(arguments, sentence, tmp_path):
-    ran = run("predict", *arguments, python=sys._base_executable, XDG_CACHE_HOME=str(tmp_path))
+def test_a_mistake_is_refused_before_anything_is_installed(run, command, sentence):
+    ran = run(*command)
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"{sentence}\n")
-    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("given", "arguments"),
-    [
-        ([], []),
-        (["--fast"], ["tests/unit"]),
-        (["--slow", "tests/server", "-k", "chat"], ["--slow", "tests/server", "-k", "chat"]),
-        (["--fas", "-x"], ["--fas", "-x"]),
-    ],
-)
-def test_the_tests_take_pytests_arguments(given, arguments):
-    assert test.pytest_arguments(given) == arguments
+def test_weights_that_are_missing_are_exit_1(run):
+    ran = run("weights", "verify", "/nowhere", PYTHON=sys.executable, GRANITE_ENVIRONMENT="image")
+    sentence = "/nowhere is not a directory; run script/weights download --to /nowhere.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", sentence)

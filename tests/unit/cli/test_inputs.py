@@ -5,6 +5,7 @@ import json
 import pytest
 
 from granite.cli import inputs
+from granite.errors import InvalidInput
 
 SCHEMAS = {
     "prompt": {"type": "string"},
@@ -21,20 +22,14 @@ SCHEMAS = {
 @pytest.mark.parametrize(
     ("pairs", "read"),
     [
-        (
-            ["prompt=7", "max_tokens=7.0", "top_p=1", "thinking=true", "length=short"],
-            {"prompt": "7", "max_tokens": 7.0, "top_p": 1, "thinking": True, "length": "short"},
-        ),
-        (["stop=a", "stop=b"], {"stop": ["a", "b"]}),
+        (["prompt=7", "max_tokens=7.0", "thinking=true"], {"prompt": "7", "max_tokens": 7.0, "thinking": True}),
+        (["prompt=[a=b", "top_p=1", "length=short"], {"prompt": "[a=b", "top_p": 1, "length": "short"}),
+        (["stop=[a", "stop=b"], {"stop": ["[a", "b"]}),
         (["stop=a"], {"stop": ["a"]}),
         (['stop=["a", "b"]'], {"stop": ["a", "b"]}),
-        (
-            ['messages={"role": "user"}', 'messages={"role": "tool"}'],
-            {"messages": [{"role": "user"}, {"role": "tool"}]},
-        ),
+        (['messages={"role": "user"}', "messages={}"], {"messages": [{"role": "user"}, {}]}),
         (["tool_choice=auto"], {"tool_choice": "auto"}),
         (['tool_choice={"type": "function"}'], {"tool_choice": {"type": "function"}}),
-        (["prompt=a=b"], {"prompt": "a=b"}),
     ],
 )
 def test_a_value_takes_the_type_of_its_input(pairs, read):
@@ -49,59 +44,38 @@ def test_an_at_sign_takes_a_files_text(tmp_path):
     assert read == {"prompt": "Erkläre 岩石", "max_tokens": 8}
 
 
-def refusal(pairs, document=None):
-    with pytest.raises(inputs.InputError) as caught:
-        inputs.read(pairs, document, SCHEMAS)
-    return str(caught.value)
-
-
 @pytest.mark.parametrize(
-    ("pair", "sentence"),
+    ("pairs", "document", "sentence"),
     [
-        ("max_token=8", "There is no input `max_token`; did you mean `max_tokens`?"),
-        ("xyz=8", f"There is no input `xyz`; the inputs are {', '.join(SCHEMAS)}."),
-        ("prompt", "-i prompt has no value; write -i prompt=VALUE."),
-        ("max_tokens=many", "`max_tokens` must be a whole number, got many."),
-        ("max_tokens=5.5", "`max_tokens` must be a whole number, got 5.5."),
-        ("max_tokens=true", "`max_tokens` must be a whole number, got true."),
-        ("max_tokens=null", "`max_tokens` must be a whole number, got null."),
-        ("max_tokens=0", "max_tokens must be at least 1, got 0."),
-        ("top_p=1.7", "top_p must be from 0 to 1, got 1.7."),
-        ("top_p=NaN", "`top_p` must be a number, got NaN."),
-        ("top_p=1e999", "`top_p` must be a number, got 1e999."),
-        ("thinking=1", "`thinking` must be true or false, got 1."),
-        ("length=middle", "`length` must be short or long, got middle."),
-        ("stop=[1]", "`stop` must be a list of texts, got a list."),
-        ("messages=Hi", "`messages` is not valid JSON: Expecting value: line 1 column 1 (char 0)."),
-        ('messages=[{"role"', "`messages` is not valid JSON: Expecting ':' delimiter: line 1 column 9 (char 8)."),
+        (["max_token=8"], None, "There is no input `max_token`; did you mean `max_tokens`?"),
+        (["xyz=8"], None, f"There is no input `xyz`; the inputs are {', '.join(SCHEMAS)}."),
+        (["prompt"], None, "-i prompt has no value; write -i prompt=VALUE."),
+        (["prompt=a", "prompt=b"], None, "`prompt` is given 2 times; give it once."),
+        (["prompt=@/nowhere"], None, "@/nowhere cannot be read: No such file or directory."),
+        (["prompt=caf\udce9"], None, "The input is not UTF-8 text."),
+        (["max_tokens=many"], None, "`max_tokens` must be a whole number, got many."),
+        (["max_tokens=5.5"], None, "`max_tokens` must be a whole number, got 5.5."),
+        (["max_tokens=true"], None, "`max_tokens` must be a whole number, got true."),
+        (["max_tokens=0"], None, "max_tokens must be at least 1, got 0."),
+        (["top_p=1.7"], None, "top_p must be from 0 to 1, got 1.7."),
+        (["top_p=NaN"], None, "`top_p` must be a number, got NaN."),
+        (["top_p=1e999"], None, "`top_p` must be a number, got 1e999."),
+        (["thinking=1"], None, "`thinking` must be true or false, got 1."),
+        (["length=middle"], None, "`length` must be short or long, got middle."),
+        (["stop=[1]"], None, "`stop` must be a list of texts, got a list."),
         (
-            'tool_choice={"',
+            ['tool_choice={"'],
+            None,
             "`tool_choice` is not valid JSON: Unterminated string starting at: line 1 column 2 (char 1).",
         ),
-        ("prompt=@/nowhere", "@/nowhere cannot be read: No such file or directory."),
-        ("prompt=caf\udce9", "The input is not UTF-8 text."),
+        (["messages=Hi"], None, "`messages` is not valid JSON: Expecting value: line 1 column 1 (char 0)."),
+        ([], '{"tool_choice": 1}', "`tool_choice` must be a text or an object, got 1."),
+        ([], '{"prompt": null}', "`prompt` must be a text, got null."),
+        ([], "[]", '--json is not a JSON object such as {"prompt": "Hello"}.'),
+        ([], "[1", "--json is not valid JSON: Expecting ',' delimiter: line 1 column 3 (char 2)."),
     ],
 )
-def test_a_mistake_is_one_sentence(pair, sentence):
-    assert refusal([pair]) == sentence
-
-
-@pytest.mark.parametrize(
-    ("document", "sentence"),
-    [
-        ("{", "--json is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
-        ("[]", '--json is not a JSON object such as {"prompt": "Hello"}.'),
-        ('{"prompt": null}', "`prompt` must be a text, got null."),
-        ('{"top_p": Infinity}', "--json is not valid JSON: it has no number Infinity."),
-        (
-            '{"prompt": "\\ud800"}',
-            "--json is not valid JSON: 'utf-8' codec can't encode character '\\ud800' in position 12: surrogates not allowed.",
-        ),
-    ],
-)
-def test_an_invalid_document_is_one_sentence(document, sentence):
-    assert refusal([], document) == sentence
-
-
-def test_a_repeated_name_needs_a_list():
-    assert refusal(["prompt=a", "prompt=b"]) == "`prompt` is given 2 times; give it once."
+def test_a_mistake_is_one_sentence(pairs, document, sentence):
+    with pytest.raises(InvalidInput) as caught:
+        inputs.read(pairs, document, SCHEMAS)
+    assert str(caught.value) == sentence

@@ -19,12 +19,9 @@ def test_the_environment_is_what_an_image_has(gpu, concurrency):
 def test_an_operators_variables_come_first():
     """A relative directory is the operator's, not the server's."""
     operator = {"COG_WEIGHTS": "model", "ADAPTERS": "~/adapters", "LOG_FORMAT": "json", "MINE": "1"}
-    assert server.variables(5000, operator, gpu=False).items() >= {
-        ("COG_WEIGHTS", str(Path.cwd() / "model")),
-        ("ADAPTERS", str(Path.home() / "adapters")),
-        ("LOG_FORMAT", "json"),
-        ("MINE", "1"),
-    }
+    variables = server.variables(5000, operator, gpu=False)
+    values = [str(Path.cwd() / "model"), str(Path.home() / "adapters"), "json", "1"]
+    assert [variables[name] for name in operator] == values
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1"])
@@ -32,11 +29,9 @@ def test_an_invalid_port_is_refused(port):
     assert serve.address_error("127.0.0.1", port) == f"PORT must be from 1 to 65535, got {port}."
 
 
-def test_a_taken_port_or_a_foreign_address_is_refused():
+def test_a_taken_port_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        sentence = f"Port {port} is taken; set PORT to another one, such as PORT=5001."
-        assert serve.address_error("127.0.0.1", str(port)) == sentence
+        fault = f"PORT={port} at --host 127.0.0.1 cannot be used: address already in use; change one of them."
+        assert serve.address_error("127.0.0.1", str(port)) == fault
     assert serve.address_error("127.0.0.1", str(port)) is None
-    sentence = "--host 192.0.2.1 is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for every interface."
-    assert serve.address_error("192.0.2.1", str(port)) == sentence

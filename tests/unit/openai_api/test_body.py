@@ -4,31 +4,33 @@ import asyncio
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from granite.openai_api import body
 from tests.fake_engine import FakeEngine
 from tests.openai_app import Client, app_of, error_of
 
+UNREADABLE = "The request body cannot be read as JSON: "
+MALFORMED = f"{UNREADABLE}JSON is malformed: "
+TOO_DEEP = "The request body is nested deeper than 100 levels; flatten it."
+TOO_LARGE = "The request body contains an integer that does not fit 64 bits."
+
 
 @pytest.mark.parametrize(
     ("content", "status", "sentence"),
     [
-        (b"{", 400, "The request body is not valid JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)."),
-        (b"", 400, "The request body is not valid JSON: Expecting value: line 1 column 1 (char 0)."),
-        (b'{"prompt": "\xff"}', 400, "The request body is not UTF-8; encode it as UTF-8."),
-        ('{"prompt": "x"}'.encode("utf-16"), 400, "The request body is not UTF-8; encode it as UTF-8."),
+        (b"", 400, f"{UNREADABLE}Input data was truncated."),
+        (b'{"prompt": "\xff"}', 400, f"{UNREADABLE}'utf-8' codec can't decode byte 0xff in position 0: invalid start byte."),
+        ('{"prompt": "x"}'.encode("utf-16"), 400, f"{MALFORMED}invalid character (byte 0)."),
+        (b'{"seed": NaN}', 400, f"{MALFORMED}invalid character (byte 9)."),
+        (b'{"stop": ["\\ud800 and more"]}', 400, f"{MALFORMED}unexpected end of escaped utf-16 surrogate pair (byte 17)."),
+        (b'{"n": ' + b"9" * 5000 + b"}", 400, f"{UNREADABLE}Integer value out of range - at `$[...]`."),
         (b"[1]", 400, "The request body must be a JSON object, got a list."),
-        (b'{"top_k": 1e30}', 400, "`top_k` contains a number that does not fit 64 bits."),
-        (b'{"n": {"a": [-9223372036854775809]}}', 400, "`n` contains a number that does not fit 64 bits."),
-        (b'{"n": ' + b"9" * 400 + b"}", 400, "`n` contains a number that does not fit 64 bits."),
-        (b'{"n": ' + b"9" * 5000 + b"}", 400, "The request body contains an integer that is too large."),
-        (b'{"seed": NaN}', 400, "`seed` contains a number that does not fit 64 bits."),
-        (b'{"' + b"x" * 50 + b'": NaN}', 400, "a text of 50 characters contains a number that does not fit 64 bits."),
-        (b'{"stop": ["\\ud800"]}', 400, "`stop` contains half of a surrogate pair; send whole characters."),
-        (b'{"\\ud800": 1}', 400, "`?` contains half of a surrogate pair; send whole characters."),
+        (b'{"n": {"a": [-9223372036854775809]}}', 400, TOO_LARGE),
+        (b'{"n": 9223372036854775808}', 400, TOO_LARGE),
         (b'{"a": [' + b"0," * 500_000 + b"0]}", 400, "The request body contains more than 500000 values; send fewer."),
-        (b'{"a": ' + b"[" * 101 + b"]" * 101 + b"}", 400, "The request body is nested deeper than 100 levels; flatten it."),
-        (b"[" * 100_000, 400, "The request body is nested deeper than 100 levels; flatten it."),
+        (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", 400, TOO_DEEP),
+        (b"[" * 100_000, 400, TOO_DEEP),
         (b" " * (2**23 + 1), 413, "The request body is larger than 8388608 bytes; send less."),
     ],
 )  # fmt: skip
@@ -39,28 +41,27 @@ async def test_a_bad_body_is_refused(content, status, sentence):
     assert (error_of(response), engine.prompts) == ((status, sentence), [])
 
 
-async def test_a_body_arrives_in_pieces():
-    """Up to the limits: the deepest, and one with a byte order mark."""
-    deep = b'\xef\xbb\xbf{"a": ' + b"[" * 100 + b"]" * 100 + b', "b": "' + b"x" * body.SMALL + b'"}'
-    pieces = [
-        {"type": "http.request", "body": deep[i : i + 9999], "more_body": True} for i in range(0, len(deep), 9999)
-    ]
-    messages = iter([*pieces, {"type": "http.request"}])
+def request(receive):
+    return Request({"type": "http", "method": "POST", "headers": []}, receive)
+
+
+async def test_a_body_arrives_in_parts():
+    """As deep as it may be, and large enough for a thread."""
+    deep = b'{"a": ' + b"[" * 99 + b"]" * 99 + b', "b": "' + b"x" * body.SMALL + b'"}'
+    parts = [{"type": "http.request", "body": deep[i : i + 9999], "more_body": True} for i in range(0, len(deep), 9999)]
+    messages = iter([*parts, {"type": "http.request"}])
 
     async def receive():
         return next(messages)
 
-    assert list(await body.read(receive)) == ["a", "b"]
+    assert list(await body.read(request(receive))) == ["a", "b"]
 
 
 async def test_a_client_that_leaves_or_is_slow_is_not_waited_for():
     async def leave():
         return {"type": "http.disconnect"}
 
-    assert await body.read(leave) is None
-    with pytest.raises(HTTPException) as caught:
-        await body.read(asyncio.Event().wait, seconds=0.001)
-    assert (caught.value.status_code, caught.value.detail) == (
-        408,
-        "The request body did not arrive within 0.001 seconds; send it again.",
-    )
+    for receive, status in ((leave, 400), (asyncio.Event().wait, 408)):
+        with pytest.raises(HTTPException) as caught:
+            await body.read(request(receive), seconds=0.001)
+        assert caught.value.status_code == status

@@ -8,9 +8,10 @@ def counts(read, written):
     return first | {"token_input_count": read, "token_output_count": written}
 
 
-def test_metrics_of_a_complete_answer():
-    """Both names of each count; the speed is that of decoding."""
+def test_metrics():
+    """Both names of each count, however a prediction ends; the speed is that of decoding."""
     answer = Answer(prompt_tokens=5, began=0)
+    assert answer.metrics() == counts(5, 0)
     answer.add(Delta("a", 1))
     answer.add(Delta("b", 2, "length"))
     answer.first_token, answer.last_token = 0.5, 1.5
@@ -19,17 +20,7 @@ def test_metrics_of_a_complete_answer():
     assert answer.text == "ab"
 
 
-def test_metrics_of_an_answer_that_never_began():
-    """The counts exist however a prediction ends."""
-    assert Answer(prompt_tokens=5).metrics() == counts(5, 0)
-
-
 def test_joined_deltas_lose_nothing():
     one, two, three = ({"token": token, "logprob": -1.0, "bytes": [], "top_logprobs": []} for token in "pab")
-    deltas = [
-        Delta("a", 1, None, (two,), (one,), (7,)),
-        Delta("", 0, None),
-        Delta("b", 1, "stop", (three,), (), (8,)),
-    ]
+    deltas = [Delta("a", 1, None, (two,), (one,), (7,)), Delta("", 0), Delta("b", 1, "stop", (three,), (), (8,))]
     assert Delta.joined(deltas) == Delta("ab", 2, "stop", (two, three), (one,), (7, 8))
-    assert Delta.joined(deltas[:1]) == deltas[0]

@@ -18,24 +18,19 @@ SAMPLED = {"token": "é", "logprob": -3.0, "bytes": [195, 169]}
 def test_a_token_comes_with_the_likeliest():
     """vLLM adds the sampled token to them, however unlikely it is; minus infinity is not JSON."""
     completion = SimpleNamespace(token_ids=[7, 2], logprobs=[ENTRIES, ENTRIES])
-    assert logprobs.content(completion, 2) == (
-        {**SAMPLED, "top_logprobs": [FIRST, SECOND]},
-        {**FIRST, "top_logprobs": [FIRST, SECOND]},
-    )
-    assert logprobs.content(completion, 0) == ({**SAMPLED, "top_logprobs": []}, {**FIRST, "top_logprobs": []})
+    both = [FIRST, SECOND]
+    assert logprobs.content(completion, 2) == (SAMPLED | {"top_logprobs": both}, FIRST | {"top_logprobs": both})
+    assert logprobs.content(completion, 0) == (SAMPLED | {"top_logprobs": []}, FIRST | {"top_logprobs": []})
     assert logprobs.content(completion, None) == ()
     assert logprobs.content(SimpleNamespace(token_ids=[7], logprobs=None), 2) == ()
 
 
 def test_the_first_token_of_a_prompt_has_no_log_probability():
-    decode = {5: "The"}
-    made = logprobs.prompt_content([5, 7], [None, ENTRIES], 1, lambda ids: decode[ids[0]])
-    assert made == (
-        {"token": "The", "logprob": None, "bytes": [84, 104, 101], "top_logprobs": []},
-        {**SAMPLED, "top_logprobs": [FIRST]},
-    )
-    assert (
-        logprobs.prompt_content([5, 7], None, 1, str)
-        == logprobs.prompt_content([5, 7], [None, ENTRIES], None, str)
-        == ()
-    )
+    first = {"token": "5", "logprob": None, "bytes": [53], "top_logprobs": []}
+
+    def decode(ids):
+        return str(*ids)
+
+    assert logprobs.prompt_content([5, 7], [None, ENTRIES], 1, decode) == (first, SAMPLED | {"top_logprobs": [FIRST]})
+    assert logprobs.prompt_content([5, 7], None, 1, decode) == ()
+    assert logprobs.prompt_content([5, 7], [None, ENTRIES], None, decode) == ()

@@ -8,6 +8,8 @@ from granite.output import output
 from granite.output.answer import Answer, Delta
 from tests.inputs import request
 
+CHAT = {"messages": [{"role": "user", "content": "Where?"}]}
+
 
 def sent(**given):
     answer = Answer(prompt_tokens=7)
@@ -24,15 +26,12 @@ def test_a_prompt_is_answered_with_text(stream):
     assert sent(prompt="Where?", stream=stream) == ["Zür", "ich."]
 
 
-def test_a_chat_is_answered_with_one_object():
-    (chunk,) = sent(messages=[{"role": "user", "content": "Where?"}])
+def test_a_chat_is_answered_with_one_object_or_a_line_for_each():
+    (chunk,) = sent(**CHAT)
     assert json.loads(chunk)["choices"][0]["message"] == {"role": "assistant", "content": "Zürich."}
     assert "Zürich" in chunk
-
-
-def test_a_streamed_chat_is_answered_with_a_line_for_each_object():
-    chunks = sent(messages=[{"role": "user", "content": "Where?"}], stream=True)
+    chunks = sent(**CHAT, stream=True)
     assert all(chunk.endswith("}\n") and chunk.count("\n") == 1 for chunk in chunks)
-    objects = [json.loads(chunk) for chunk in chunks]
-    assert [each["choices"][0]["finish_reason"] for each in objects[:-1]] == [None, None, "stop"]
-    assert objects[-1]["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    *objects, last = map(json.loads, chunks)
+    assert [each["choices"][0]["finish_reason"] for each in objects] == [None, None, "stop"]
+    assert last["usage"] == {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
