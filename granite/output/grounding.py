@@ -22,7 +22,7 @@ TAGS = (*CONTROL_TOKENS, *LISTS)
 MARK = re.compile(r'\s*\{"document_id": "[^"]*"\}\s*')
 """The text between the tokens of a citation."""
 
-ENTRY = re.compile(r'[-*•\s]*+(?:(.+?):\s*"|(\d+):)(.+)')
+ENTRY = re.compile(r'^[-*• \t]*+(.+?(?=:[ \t]*")|\d+):(.+)', re.MULTILINE)
 """A cited passage: its document's id, which may contain colons, and its text."""
 
 RISK = re.compile(r"(?<!\d)(\d++)\.\s*+Risk (low|high|unanswerable):")
@@ -100,10 +100,11 @@ class Grounding:
         spans = [(0, 0), *sentences.spans(answer)]
         # A mark belongs to the sentence that contains it or ends at it.
         cited = [spans[max(bisect_left(spans, (mark, 0)) - 1, 0)] for mark in self._marks]
-        citations = []
-        for index, entry in enumerate(filter(None, map(ENTRY.match, text.splitlines()))):
-            doc_id = names.get(entry[1] or entry[2], entry[1] or entry[2])
-            passage = entry[3].strip().strip('"')
+        citations: list[dict[str, Any]] = []
+        for name, passage in ENTRY.findall(text):
+            if name not in names and not name.isdigit():
+                continue
+            index, doc_id, passage = len(citations), names.get(name, name), passage.strip().strip('"')
             found = (each["text"].find(passage) for each in self._documents if each["doc_id"] == doc_id)
             begin, end = cited[index] if index < len(cited) else (0, 0)
             citations.append(

@@ -16,8 +16,8 @@ from granite.output.stream_text import Tags
 from granite.request import json_text
 
 MARKERS = ("<|tool_call|>", "<tool_call>")
-CONTENT, LIST, CALL, VALUE = range(4)
-"""How deep a text is: outside of a list, in it (from its marker on), in a call, in a value of the call or deeper."""
+CONTENT, MARKED, LIST, CALL, VALUE = range(5)
+"""How deep a text is: outside of a list, after its marker, in it, in a call, in a value of the call or deeper."""
 
 PIECE = re.compile(r'["\\{}\[\]]|[^"\\{}\[\]]+')
 
@@ -53,8 +53,8 @@ class ToolCalls:
         return delta
 
     def _read(self, part: str) -> None:
-        if part in MARKERS and self._depth <= LIST:
-            self._depth = LIST
+        if part in MARKERS and self._depth <= MARKED:
+            self._depth = MARKED
             self._text.append(part)
             return
         for piece in PIECE.findall(part):
@@ -68,13 +68,13 @@ class ToolCalls:
         if self._quoted:
             self._quoted = piece != '"' or self._escaped
             self._escaped = piece == "\\" and not self._escaped
-        elif self._depth == LIST:
-            if piece == "{":
-                self._depth = CALL
-            elif piece == "]" and self._calls:
+        elif self._depth < CALL:
+            if (self._depth, piece) in ((MARKED, "["), (LIST, "{")):
+                self._depth += 1
+            elif self._depth == LIST and piece == "]" and self._calls:
                 self._depth = CONTENT
                 self._text.clear()
-            elif piece.strip(" \t\r\n,["):
+            elif piece.strip(" \t\r\n,"):
                 self._give_up()
         elif piece == '"':
             self._quoted = True

@@ -8,14 +8,8 @@ from typing import Any
 from granite.errors import InvalidInput
 
 CONTROL_TOKENS = (
-    "<|end_of_text|>",
-    "<|start_of_role|>",
-    "<|end_of_role|>",
-    "<|tool_call|>",
-    "<|start_of_cite|>",
-    "<|end_of_cite|>",
-    "<|start_of_plugin|>",
-    "<|end_of_plugin|>",
+    *("<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|tool_call|>"),
+    *("<|start_of_cite|>", "<|end_of_cite|>", "<|start_of_plugin|>", "<|end_of_plugin|>"),
 )
 """The tokens of Granite 3.3 that open or close a role, a turn, a tool call, a citation or a plug-in."""
 
@@ -37,13 +31,11 @@ def refuse(where: str, value: Any, *, fill_in_the_middle: bool = False) -> None:
     """
     pattern, left = _FIM_PATTERN if fill_in_the_middle else _PATTERN, [value]
     while left:  # a loop: a value may be nested deeper than Python can recurse
-        found = None
         match left.pop():
             case str(text):
-                found = pattern.search(text)
+                if found := pattern.search(text):
+                    raise InvalidInput(f"`{where}` contains the control token {found[0]}; remove it.")
             case dict(members):
                 left += [*members.keys(), *members.values()]
             case list(members):
                 left += members
-        if found:
-            raise InvalidInput(f"`{where}` contains the control token {found[0]}; remove it.")

@@ -1,90 +1,103 @@
 """What the model answers: a prompt, a gap to fill or a chat, and what the prompt says besides.
 
-The checks follow the order of the inputs: `check_prompt`, `read`, `check_controls`, `check_suffix`, `templated`.
+The checks follow the order of the inputs: `verbatim`, `check_text`, `read`, `check_controls`, `check_text`,
+`check_template`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 from granite.errors import InvalidInput
 from granite.request import control_tokens, controls, messages, tools
+from granite.request.control_tokens import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 from granite.request.controls import Controls
 from granite.request.inputs import RAW_START, Inputs
 from granite.request.tools import Tools
 
+BESIDE_RAW = f"cannot be combined with a prompt that begins with {RAW_START}; remove it."
 RENDERED = (
     *("system_prompt", "thinking", "documents", "tools", "length", "originality"),
-    *("chat_template", "chat_template_kwargs", "add_generation_prompt"),
+    *("chat_template", "add_generation_prompt"),
 )
 """Inputs that the chat template renders: a prompt that bypasses it cannot carry them."""
 
 ONLY_IN_CHAT = ("tool_choice", "citations", "hallucinations", "logprobs")
-NEEDS_MESSAGES = "`{}` requires `messages`; the answer to a prompt is text."
-
-NOT_IN_CHAT = {
-    "system_prompt": "`system_prompt` cannot be combined with `messages`; add a message with role system instead.",
-    "suffix": "`suffix` cannot be combined with `messages`; it fills in the middle after `prompt`.",
-}
+ONLY_IN_PROMPT = ("system_prompt", "suffix")
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """`text` and `suffix`, or `token_ids`, bypass the chat template; else the other fields are what it renders."""
+    """`verbatim`: a text or token ids sent without the chat template; None: the template renders the other fields."""
 
-    text: str | None = None
-    suffix: str | None = None
-    token_ids: list[int] | None = None
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    documents: list[dict[str, str]] = field(default_factory=list)
-    tools: Tools = field(default_factory=Tools)
-    controls: Controls = field(default_factory=Controls)
-    template: str | None = None
-    template_arguments: dict[str, Any] = field(default_factory=dict)
-    add_generation_prompt: bool = True
+    verbatim: str | list[int] | None
+    inputs: Inputs
+    messages: list[dict[str, Any]]
+    documents: list[dict[str, str]]
+    tools: Tools
+    controls: Controls
 
 
-def check_place(inputs: Inputs, *names: str) -> None:
-    """Raise InvalidInput for the first of these inputs that is given and has no place in such a request."""
-    bypass = "`suffix`" if inputs.suffix is not None else f"a prompt that begins with {RAW_START}" if inputs.raw else ""
-    for name in filter(inputs.given, names):
-        if inputs.chat and name in NOT_IN_CHAT:
-            raise InvalidInput(NOT_IN_CHAT[name])
-        if not inputs.chat and name in ONLY_IN_CHAT:
-            raise InvalidInput(NEEDS_MESSAGES.format(name))
-        if not inputs.chat and bypass and name in RENDERED:
-            raise InvalidInput(f"`{name}` cannot be combined with {bypass}; remove it.")
+def check_place(inputs: Inputs, name: str) -> None:
+    """Raise InvalidInput if this input is given and has no place beside the prompt or the messages."""
+    if not inputs.given(name):
+        return
+    if inputs.chat:
+        if name in ONLY_IN_PROMPT:
+            raise InvalidInput(f"`{name}` cannot be combined with `messages`; remove one of them.")
+    elif name in ONLY_IN_CHAT:
+        raise InvalidInput(f"`{name}` requires `messages`; the answer to a prompt is text.")
+    elif name in RENDERED and inputs.suffix is not None:
+        raise InvalidInput(f"`{name}` cannot be combined with `suffix`; remove one of them.")
+    elif name in RENDERED and inputs.prompt.startswith(RAW_START):
+        raise InvalidInput(f"`{name}` {BESIDE_RAW}")
 
 
-def check_prompt(inputs: Inputs, verbatim: str | list[int] | None) -> None:
-    """Check `prompt`, or `verbatim` in its place, and `system_prompt`."""
-    if isinstance(verbatim, list):
+def verbatim(inputs: Inputs, prompt: str | list[int] | None) -> str | list[int] | None:
+    """Check the prompt and return it if it bypasses the chat template. `prompt`: one of /v1/completions, which does.
+
+    Fill in the middle: the prefix, then the suffix, each after its token, and the model writes on after the third.
+    Source: Bavarian et al., "Efficient Training of Language Models to Fill in the Middle", 2022.
+    """
+    if isinstance(prompt, list):
         # bool is a subclass of int.
-        if not verbatim or not all(type(token) is int and token >= 0 for token in verbatim):
+        if not prompt or not all(type(token) is int and token >= 0 for token in prompt):
             raise InvalidInput("`prompt` must be a text or a list of token ids, which are whole numbers from 0.")
         if inputs.suffix is not None:
             raise InvalidInput("`suffix` requires a text as `prompt`, not token ids.")
-    elif inputs.chat and inputs.prompt:
-        raise InvalidInput("Give either prompt or messages, not both.")
-    elif not inputs.chat:
-        text, raw = (inputs.prompt, inputs.raw) if verbatim is None else (verbatim, verbatim.startswith(RAW_START))
-        if not text and not inputs.suffix:
-            instead = ", or `messages`" if verbatim is None and inputs.suffix is None else ""
-            raise InvalidInput(f"`prompt` is empty; give a text{instead}.")
-        if not raw:
-            control_tokens.refuse("prompt", text, fill_in_the_middle=inputs.suffix is not None)
-        elif inputs.suffix is not None:
-            raise InvalidInput(f"`suffix` cannot be combined with a prompt that begins with {RAW_START}; remove it.")
-    check_place(inputs, "system_prompt")
-    control_tokens.refuse("system_prompt", inputs.system_prompt)
+        return prompt
+    if inputs.chat:
+        if inputs.prompt:
+            raise InvalidInput("Give either prompt or messages, not both.")
+        return None
+    text = inputs.prompt if prompt is None else prompt
+    suffix = inputs.suffix
+    if not text and not suffix:
+        raise InvalidInput(f"`prompt` is empty; give a text{', or `messages`' if prompt is None else ''}.")
+    if text.startswith(RAW_START):
+        if suffix is not None:
+            raise InvalidInput(f"`suffix` {BESIDE_RAW}")
+        return text
+    control_tokens.refuse("prompt", text, fill_in_the_middle=suffix is not None)
+    return prompt if suffix is None else f"{FIM_PREFIX}{text}{FIM_SUFFIX}{suffix}{FIM_MIDDLE}"
 
 
-def read(inputs: Inputs, verbatim: str | list[int] | None) -> Conversation:
-    """Check `thinking`, `messages`, `documents`, `tools` and `tool_choice`."""
-    switched_on = controls.of_inputs(inputs)
+def check_text(inputs: Inputs, name: str) -> None:
+    """Check `system_prompt` or `suffix`."""
+    check_place(inputs, name)
+    control_tokens.refuse(name, getattr(inputs, name), fill_in_the_middle=name == "suffix")
+
+
+def read(inputs: Inputs, sent: str | list[int] | None) -> Conversation:
+    """Check `thinking`, `messages`, `documents`, `tools` and `tool_choice`. `sent`: by `verbatim`."""
     check_place(inputs, "thinking")
-    _check_thinking(inputs, switched_on)
+    if inputs.thinking:
+        beside = [f"`{name}`" for name in ("system_prompt", "documents", "tools") if inputs.given(name)]
+        if any(message.get("role") in ("system", "developer") for message in inputs.messages or []):
+            beside.append("a system message")
+        for other in beside:
+            raise InvalidInput(f"`thinking` cannot be combined with {other}; Granite was trained for one at a time.")
     if inputs.messages:
         turns = messages.messages(inputs.messages)
     else:
@@ -95,77 +108,23 @@ def read(inputs: Inputs, verbatim: str | list[int] | None) -> Conversation:
     check_place(inputs, "tools")
     definitions = tools.definitions(inputs.tools)
     check_place(inputs, "tool_choice")
-    if verbatim is None and (inputs.raw or inputs.suffix is not None):
-        verbatim = inputs.prompt
     chosen = tools.choose(definitions, inputs.tool_choice)
-    for name in filter(inputs.given, ("stop", "stop_sequences") if chosen.forced else ()):
-        raise InvalidInput(f"`{name}` could cut off the call that `tool_choice` forces; remove it.")
-    return Conversation(
-        text=verbatim if isinstance(verbatim, str) else None,
-        suffix=inputs.suffix,
-        token_ids=verbatim if isinstance(verbatim, list) else None,
-        messages=turns,
-        documents=documents,
-        tools=chosen,
-        controls=switched_on,
-        add_generation_prompt=inputs.add_generation_prompt,
-    )
+    return Conversation(sent, inputs, turns, documents, chosen, controls.of_inputs(inputs))
 
 
-def check_controls(inputs: Inputs, conversation: Conversation) -> None:
-    """Refuse what Granite was not trained for, or what its prompt would not say."""
-    for name in conversation.controls.of_assistant:
-        if name in ("citations", "hallucinations"):
-            if not inputs.chat:
-                raise InvalidInput(NEEDS_MESSAGES.format(name))
-            if not conversation.documents:
-                raise InvalidInput(f"`{name}` requires `documents`.")
-            if conversation.tools.forced:
-                raise InvalidInput(
-                    f"`{name}` cannot be combined with a `tool_choice` that forces a call; remove one of them."
-                )
-            if (inputs.response_format or {}).get("type", "text") != "text":
-                raise InvalidInput(f"`{name}` cannot be combined with `response_format`; remove one of them.")
-        else:
-            check_place(inputs, name)
+def check_controls(inputs: Inputs) -> None:
+    """Check `citations`, `hallucinations`, `length` and `originality`."""
+    for name in controls.of_inputs(inputs).of_assistant:
+        check_place(inputs, name)
+        if name in ("citations", "hallucinations") and not inputs.documents:
+            raise InvalidInput(f"`{name}` requires `documents`.")
         if not inputs.add_generation_prompt:
             raise InvalidInput(f"`{name}` has no effect when `add_generation_prompt` is false; remove one of them.")
 
 
-def check_suffix(inputs: Inputs) -> None:
-    check_place(inputs, "suffix")
-    control_tokens.refuse("suffix", inputs.suffix, fill_in_the_middle=True)
-
-
-def templated(inputs: Inputs, conversation: Conversation, *, trusted: bool) -> Conversation:
-    """Check and add `chat_template`, `chat_template_kwargs` and `add_generation_prompt`.
-
-    `trusted`: whether a request may bring its own template.
-    """
+def check_template(inputs: Inputs, *, trusted: bool) -> None:
+    """Check `chat_template` and `add_generation_prompt`. `trusted`: whether a request may bring its own template."""
     if inputs.chat_template is not None and not trusted:
         raise InvalidInput("`chat_template` is refused unless the server runs with TRUST_CHAT_TEMPLATE=true.")
-    check_place(inputs, "chat_template", "chat_template_kwargs")
-    conversation = replace(
-        conversation,
-        template=inputs.chat_template,
-        template_arguments=inputs.chat_template_kwargs or {},
-        controls=controls.of_arguments(inputs),
-    )
-    _check_thinking(inputs, conversation.controls)
-    check_controls(inputs, conversation)
+    check_place(inputs, "chat_template")
     check_place(inputs, "add_generation_prompt")
-    return conversation
-
-
-def _check_thinking(inputs: Inputs, switched_on: Controls) -> None:
-    if not switched_on.thinking:
-        return
-    with_system = any(message.get("role") in ("system", "developer") for message in inputs.messages or [])
-    for given, beside in (
-        (inputs.given("system_prompt"), "`system_prompt`"),
-        (with_system, "a system message"),
-        (inputs.given("documents"), "`documents`"),
-        (inputs.given("tools"), "`tools`"),
-    ):
-        if given:
-            raise InvalidInput(f"`thinking` cannot be combined with {beside}; Granite was trained for one at a time.")

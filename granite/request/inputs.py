@@ -6,20 +6,10 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SkipValidation,
-    TypeAdapter,
-    WrapValidator,
-    create_model,
-)
+from pydantic import BeforeValidator, ConfigDict, Field, SkipValidation, WrapValidator
 
-from granite.request import shape
 from granite.request.messages import text_of
 
 RAW_START = "<|start_of_role|>"
@@ -47,8 +37,10 @@ Objects = Annotated[list[dict[str, Any]] | None, Field(fail_fast=True)]
 class Inputs:
     """One request, by the names of predict()'s inputs and in their order.
 
-    Cog checks these types, except that whole numbers may be floats; the OpenAI API checks none. `typed` does.
+    Cog checks these types, except that whole numbers may be floats; the OpenAI API checks none. `shape.check` does.
     """
+
+    __pydantic_config__ = ConfigDict(strict=True, revalidate_instances="always")
 
     prompt: str
     system_prompt: str | None
@@ -93,17 +85,9 @@ class Inputs:
         # Before coglet has loaded the predictor, a default is still inside Cog's Input().
         return cls(**{name: getattr(default, "default", default) for name, default in given.items()})
 
-    def typed(self) -> Inputs:
-        """Convert whole numbers to int. Raises InvalidInput for a value of another type."""
-        return Inputs(**vars(shape.check(_TYPES, vars(self))))
-
     @property
     def chat(self) -> bool:
         return bool(self.messages)
-
-    @property
-    def raw(self) -> bool:
-        return self.prompt.startswith(RAW_START)
 
     @property
     def user_prompt(self) -> str:
@@ -119,12 +103,3 @@ class Inputs:
         if name == "add_generation_prompt":
             return not value
         return value is not None and value is not False and value not in ([], {})
-
-
-_TYPES: TypeAdapter[BaseModel] = TypeAdapter(
-    create_model(  # type: ignore[call-overload]  # the fields are known at run time only
-        "Types",
-        __config__=ConfigDict(strict=True),
-        **{name: (hint, ...) for name, hint in get_type_hints(Inputs, include_extras=True).items()},
-    )
-)

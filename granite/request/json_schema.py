@@ -12,8 +12,8 @@ from typing import Any
 from granite.errors import InvalidInput
 
 NEVER = (
-    *("if", "then", "else", "not", "dependentRequired", "dependentSchemas", "dependencies", "$anchor", "$dynamicRef"),
-    *("multipleOf", "uniqueItems", "contains", "minContains", "maxContains"),
+    *("if", "not", "dependentRequired", "dependentSchemas", "dependencies", "$anchor", "$dynamicRef"),
+    *("multipleOf", "uniqueItems", "contains"),
 )
 """Keywords that are never enforced, or not beside a bound or for each type."""
 
@@ -25,11 +25,12 @@ NEEDS_TYPE = {
 """Keywords that are enforced only beside one of these types."""
 
 ALONE = ("$ref", "allOf", "anyOf", "oneOf")
-"""Keywords beside which no other one is enforced but these, which say nothing of the answer or repeat the members' type."""
+"""Keywords beside which nothing else is enforced, except a `type` that each member repeats."""
 BESIDE = {
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment"),
     *("$defs", "definitions", "$schema", "$id", "discriminator"),
 }
+"""Keywords that say nothing about the answer."""
 MAPS = ("properties", "patternProperties", "$defs", "definitions")
 """Keywords that hold schemas by a name of the caller's."""
 VALUES = ("const", "default", "enum", "examples", "required")
@@ -48,28 +49,30 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 
 def check(where: str, schema: Any) -> None:
     """Raise InvalidInput for what guided decoding would not enforce. `where`: the path to the schema."""
-    for found, fix in _unenforced(schema):
-        raise InvalidInput(f"`{where}` uses {found}, which guided decoding cannot enforce; {fix}.")
+    for part in _within(schema):
+        for found, fix in _unenforced(part):
+            raise InvalidInput(f"`{where}` uses {found}, which guided decoding cannot enforce; {fix}.")
 
 
-def _unenforced(schema: Any) -> Iterator[tuple[str, str]]:
-    """What is not enforced, and how to fix it, in the schema and all within it."""
+def _within(schema: Any) -> Iterator[dict[str, Any]]:
+    """The schema and all within it."""
     if isinstance(schema, list):
         for member in schema:
-            yield from _unenforced(member)
+            yield from _within(member)
     if not isinstance(schema, dict):
         return
-    yield from _of_one(schema)
+    yield schema
     for key, value in schema.items():
         if key in MAPS and isinstance(value, dict):
-            yield from _unenforced(list(value.values()))
+            yield from _within(list(value.values()))
         elif key == "propertyNames" and isinstance(value, dict):
-            yield from _unenforced({"type": "string", **value})
+            yield from _within({"type": "string", **value})
         elif key not in VALUES:
-            yield from _unenforced(value)
+            yield from _within(value)
 
 
-def _of_one(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _unenforced(schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is not enforced, and how to fix it."""
     types = schema.get("type")
     types = types if isinstance(types, list) else [types]
     for keyword in NEVER:

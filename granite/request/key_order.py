@@ -13,37 +13,29 @@ from typing import Any
 
 from granite.request.json_schema import MAPS, VALUES
 
-TOOL = ("type", "function")
-FUNCTION = ("name", "description", "parameters", "strict")
-SCHEMA = (
-    *("$schema", "$id", "$ref", "type", "title", "description", "enum", "const", "default", "format", "pattern"),
+ORDER = (
+    *("type", "function", "name", "description", "parameters", "strict"),
+    *("$schema", "$id", "$ref", "title", "enum", "const", "default", "format", "pattern"),
     *("minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     *("properties", "required", "additionalProperties", "items", "minItems", "maxItems"),
 )
-"""JSON Schema's keywords; any other follows."""
+"""A tool's fields, then JSON Schema's keywords; any other follows."""
 
 
-def of_tool(tool: dict[str, Any]) -> dict[str, Any]:
-    function = _ordered(tool["function"], FUNCTION)
-    if "parameters" in function:
-        function["parameters"] = of_schema(function["parameters"])
-    return _ordered({**tool, "function": function}, TOOL)
-
-
-def of_schema(schema: Any) -> Any:
-    """A JSON schema and all within it; anything else as it is."""
+def restored(schema: Any) -> Any:
+    """A tool, or a JSON schema, and all within it; anything else as it is."""
     if isinstance(schema, list):
-        return [of_schema(member) for member in schema]
+        return [restored(member) for member in schema]
     if not isinstance(schema, dict):
         return schema
     ordered = {}
-    for key, value in _ordered(schema, SCHEMA).items():
+    for key, value in _ordered(schema, ORDER).items():
         if key in MAPS and isinstance(value, dict):
             required = schema.get("required") if key == "properties" else None
             first = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
-            ordered[key] = {name: of_schema(member) for name, member in _ordered(value, first).items()}
+            ordered[key] = {name: restored(member) for name, member in _ordered(value, first).items()}
         else:
-            ordered[key] = value if key in VALUES else of_schema(value)
+            ordered[key] = value if key in VALUES else restored(value)
     return ordered
 
 

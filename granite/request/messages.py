@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from granite.errors import InvalidInput, quote
 from granite.request import control_tokens, json_text, shape
-from granite.request.shape import Shape
+from granite.request.shape import Shape, Text
 
 IGNORED = {
     *("name", "tool_call_id", "refusal", "annotations", "audio"),
@@ -52,7 +52,7 @@ class _Part(Shape):
 
 
 class _Function(Shape):
-    name: Annotated[str, Field(min_length=1)]
+    name: Text
     arguments: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field(default_factory=dict)
 
 
@@ -72,22 +72,16 @@ class _Message(Shape, extra="forbid"):
         return {key: value for key, value in given.items() if value is not None and key not in IGNORED}
 
 
-def _doc_id(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"must be a text or a whole number, got {quote(value)}.")
-    return str(value)
+_Name = Annotated[str, Field(strict=False, coerce_numbers_to_str=True)]
 
 
 class _Document(Shape, extra="forbid"):
-    doc_id: Annotated[str, BeforeValidator(_doc_id)] = ""
-    title: Annotated[str, BeforeValidator(_doc_id)] = ""
+    doc_id: _Name | None = None
+    title: _Name | None = None
     text: str
 
 
-_MESSAGES: TypeAdapter[list[_Message]] = TypeAdapter(Annotated[list[_Message], Field(fail_fast=True)])
-_DOCUMENTS: TypeAdapter[list[_Document]] = TypeAdapter(Annotated[list[_Document], Field(fail_fast=True)])
+_MESSAGE, _DOCUMENT = TypeAdapter(_Message), TypeAdapter(_Document)
 
 
 def messages(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -95,32 +89,31 @@ def messages(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     `developer` is OpenAI's newer name of `system`.
     """
-    shaped = shape.check(_MESSAGES, given, "messages")
-    checked = [_message(f"messages[{i}]", message) for i, message in enumerate(shaped)]
+    checked = [_message(f"messages[{i}]", shape.check(_MESSAGE, each, "messages", i)) for i, each in enumerate(given)]
     if not any(message["role"] == "user" for message in checked):
         raise InvalidInput("`messages` has no message with role user; add one.")
     return checked
 
 
 def _message(where: str, message: _Message) -> dict[str, Any]:
-    made: dict[str, Any] = {"role": "system" if message.role == "developer" else message.role}
     if not message.tool_calls and "content" not in message.model_fields_set:
         raise InvalidInput(f"`{where}.content` is missing.")
     if message.tool_calls and message.role != "assistant":
         raise InvalidInput(f"`{where}.tool_calls` requires role assistant; remove it.")
     # Joined first: each part could contain a piece of a control token.
-    made["content"] = "".join(part.text for part in message.content)
-    control_tokens.refuse(f"{where}.content", made["content"])
-    if message.tool_calls:
-        made["tool_calls"] = [call.model_dump() for call in message.tool_calls]
-        control_tokens.refuse(f"{where}.tool_calls", made["tool_calls"])
-    return made
+    content = "".join(part.text for part in message.content)
+    control_tokens.refuse(f"{where}.content", content)
+    calls = [call.model_dump() for call in message.tool_calls]
+    control_tokens.refuse(f"{where}.tool_calls", calls)
+    role = "system" if message.role == "developer" else message.role
+    return {"role": role, "content": content, **({"tool_calls": calls} if calls else {})}
 
 
 def documents(given: list[dict[str, Any]] | None) -> list[dict[str, str]]:
     """Return each document's `doc_id` and `text`. A document without an id gets its title, else its number from 1."""
-    checked, shaped = [], shape.check(_DOCUMENTS, given or [], "documents")
-    for i, document in enumerate(shaped):
+    checked = []
+    for i, each in enumerate(given or []):
+        document = shape.check(_DOCUMENT, each, "documents", i)
         control_tokens.refuse(f"documents[{i}]", [document.doc_id, document.title, document.text])
         checked.append({"doc_id": document.doc_id or document.title or str(i + 1), "text": document.text})
     return checked

@@ -8,7 +8,6 @@ from typing import Any
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from granite.errors import InvalidInput
-from granite.request.control_tokens import FIM_MIDDLE, FIM_PREFIX, FIM_SUFFIX
 from granite.request.conversation import Conversation
 
 
@@ -19,19 +18,13 @@ class PromptTemplate:
         self._template = path.read_text(encoding="utf-8")
 
     def render(self, conversation: Conversation) -> str:
-        """Return the text to tokenize. Raises InvalidInput if the request's own template does not render.
-
-        Fill in the middle: the prefix, then the suffix, each after its token, and the model writes on after the third.
-        Source: Bavarian et al., "Efficient Training of Language Models to Fill in the Middle", 2022.
-        """
-        text = conversation.text
-        if text is not None:
-            if conversation.suffix is None:
-                return text
-            return f"{FIM_PREFIX}{text}{FIM_SUFFIX}{conversation.suffix}{FIM_MIDDLE}"
+        """Return the text to tokenize. Raises InvalidInput if the request's own template does not render."""
+        if isinstance(conversation.verbatim, str):
+            return conversation.verbatim
+        inputs = conversation.inputs
         # The caller's arguments come first: they cannot replace what was checked.
         arguments: dict[str, Any] = {
-            **conversation.template_arguments,
+            **(inputs.chat_template_kwargs or {}),
             "thinking": conversation.controls.thinking,
             "controls": conversation.controls.of_assistant,
         }
@@ -40,8 +33,8 @@ class PromptTemplate:
                 conversations=[conversation.messages],
                 tools=list(conversation.tools.definitions) or None,
                 documents=conversation.documents or None,
-                chat_template=self._template if conversation.template is None else conversation.template,
-                add_generation_prompt=conversation.add_generation_prompt,
+                chat_template=self._template if inputs.chat_template is None else inputs.chat_template,
+                add_generation_prompt=inputs.add_generation_prompt,
                 **arguments,
             )
         except Exception as error:  # a template is a program: it can raise anything

@@ -6,12 +6,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from granite.errors import InvalidInput
+from granite.request import controls, sampling, shape, structured_output
 from granite.request import conversation as conversations
-from granite.request import sampling, shape, structured_output
-from granite.request.conversation import Conversation, check_place
+from granite.request.conversation import Conversation
 from granite.request.inputs import Inputs
 from granite.request.structured_output import Guide
+
+_INPUTS = TypeAdapter(Inputs)
 
 
 @dataclass(frozen=True)
@@ -56,32 +60,20 @@ class Checks:
         An input's other name is checked with it. `verbatim`: the prompt of /v1/completions, a text or token ids, sent
         without the chat template; `inputs.prompt` is then empty.
         """
-        inputs = inputs.typed()
-        conversations.check_prompt(inputs, verbatim)
-        fields = sampling.basic(inputs)
-        conversation = conversations.read(inputs, verbatim)
-        schema = structured_output.response_schema(inputs, conversation.tools)
-        conversations.check_controls(inputs, conversation)
-        conversations.check_suffix(inputs)
+        inputs = controls.merged(shape.check(_INPUTS, inputs))
+        sent = conversations.verbatim(inputs, verbatim)
+        conversations.check_text(inputs, "system_prompt")
+        basic = sampling.basic(inputs)
+        conversation = conversations.read(inputs, sent)
+        response = structured_output.of_response_format(inputs, conversation.tools)
+        conversations.check_controls(inputs)
+        conversations.check_text(inputs, "suffix")
         if verbatim is None:
-            check_place(inputs, "logprobs")
-        fields |= sampling.logprobs(inputs)
-        more, constraints = sampling.further(inputs)
-        guide = structured_output.guide(conversation.tools, schema, constraints, more)
-        self._check_adapter(inputs.adapter)
-        conversation = conversations.templated(inputs, conversation, trusted=self._trust_chat_template)
-        if guide is not None and conversation.controls.thinking:
-            guide = guide.after_thoughts()
-        return Request(inputs, conversation, _merged(fields, more, conversation.tools.bias), guide, inputs.adapter)
-
-    def _check_adapter(self, name: str | None) -> None:
-        if name is None or name in self._adapters:
-            return
-        has = ", ".join(self._adapters) or "none (ADAPTERS is not set)"
-        raise InvalidInput(f"Unknown adapter {shape.code(name)}: this server has {has}.")
-
-
-def _merged(fields: dict[str, Any], more: dict[str, Any], bias: dict[str, float]) -> dict[str, Any]:
-    own = more.get("logit_bias", {})
-    # A bias that is not an object is vLLM's to refuse.
-    return {**fields, **more, **({"logit_bias": own | bias} if bias and isinstance(own, dict) else {})}
+            conversations.check_place(inputs, "logprobs")
+        further, constraints = sampling.further(inputs)
+        guide = structured_output.guide(response, conversation, constraints, further)
+        if inputs.adapter is not None and inputs.adapter not in self._adapters:
+            has = ", ".join(self._adapters) or "none (ADAPTERS is not set)"
+            raise InvalidInput(f"Unknown adapter {shape.code(inputs.adapter)}: this server has {has}.")
+        conversations.check_template(inputs, trusted=self._trust_chat_template)
+        return Request(inputs, conversation, conversation.tools.biased(basic | further), guide, inputs.adapter)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from granite.errors import InvalidInput, quote
 
 Checked = TypeVar("Checked")
 
-KINDS = {
-    "string_type": "must be a text",
-    "list_type": "must be a list",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "bool_type": "must be true or false",
-    "float_type": "must be a number",
-    "int_type": "must be a whole number",
+SENTENCES = {
+    "extra_forbidden": "`{parent}` has an unknown field {name}; remove it.",
+    "missing": "`{where}` is missing.",
+    "string_too_short": "`{where}` must not be empty.",
+    "literal_error": "`{where}` must be {expected}, got {got}.",
+    "value_error": "`{where}` {error}",
+    "float_type": "{where} must be a number, got {got}.",
+    "int_type": "{where} must be a whole number, got {got}.",
+    "string_type": "`{where}` must be a text, got {got}.",
+    "bool_type": "`{where}` must be true or false, got {got}.",
+    "list_type": "`{where}` must be a list, got {got}.",
+    "dict_type": "`{where}` must be an object, got {got}.",
+    "model_type": "`{where}` must be an object, got {got}.",
 }
-"""Pydantic's kinds of errors in our words."""
+"""Pydantic's types of errors in our words."""
+
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Shape(BaseModel):
@@ -41,24 +49,13 @@ def code(name: Any) -> str:
     return f"`{name}`" if quote(name) == name else quote(name)
 
 
-def _sentence(path: tuple[str | int, ...], error: Any) -> str:
-    whole: tuple[str | int, ...] = (*path, *error["loc"])
-    *parent, last = whole
-    where, kind, got = f"`{_joined(*parent, last)}`", error["type"], quote(error["input"])
-    if kind == "extra_forbidden":
-        return f"`{_joined(*parent)}` has an unknown field {code(last)}; remove it."
-    if kind == "missing":
-        return f"{where} is missing."
-    if kind == "string_too_short":
-        return f"{where} must not be empty."
-    if kind == "literal_error":
-        return f"{where} must be {error['ctx']['expected'].replace(chr(39), '')}, got {got}."
-    if kind == "value_error":
-        return f"{where} {error['ctx']['error']}"
-    if kind in ("float_type", "int_type"):
-        where = where.strip("`")
-    return f"{where} {KINDS[kind]}, got {got}." if kind in KINDS else f"{where} is not valid: {error['msg']}."
+def _sentence(path: tuple[str | int, ...], error: ErrorDetails) -> str:
+    *parent, last = (*path, *error["loc"])
+    context = {"got": quote(error["input"]), "name": code(last), **error.get("ctx", {})}
+    context["expected"] = context.get("expected", "").replace("'", "")
+    sentence = SENTENCES.get(error["type"], "`{where}` is not valid: {message}.")
+    return sentence.format(where=_joined(*parent, last), parent=_joined(*parent), message=error["msg"], **context)
 
 
-def _joined(first: str | int, *others: str | int) -> str:
-    return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in others)
+def _joined(*path: str | int) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -6,27 +6,22 @@ Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-t
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import TypeAdapter
 
 from granite.errors import InvalidInput, quote
 from granite.request import control_tokens, json_schema, json_text, key_order, shape
-from granite.request.shape import Shape
+from granite.request.shape import Shape, Text
 
 MAX_CALLS = 4
 """Of an answer that must call. Without a bound a model goes on calling until max_tokens."""
 
 
-class _Parameters(Shape):
-    type: Literal["object"] = "object"
-
-
 class _Function(Shape):
-    name: Annotated[str, Field(min_length=1)]
-    parameters: _Parameters | None = None
+    name: Text
+    parameters: dict[str, Any] | None = None
 
 
 class _Tool(Shape):
@@ -34,7 +29,7 @@ class _Tool(Shape):
     function: _Function
 
 
-_TOOLS = TypeAdapter(Annotated[list[_Tool], Field(fail_fast=True)])
+_TOOL = TypeAdapter(_Tool)
 
 
 @dataclass(frozen=True)
@@ -50,10 +45,13 @@ class Tools:
         """Whether the answer may contain calls."""
         return bool(self.definitions) and self.choice != "none"
 
-    @property
-    def bias(self) -> dict[str, float]:
-        """A logit bias that keeps the model from calling tools that its prompt defines and `tool_choice` rules out."""
-        return {str(control_tokens.TOOL_CALL_ID): -100.0} if self.definitions and not self.callable else {}
+    def biased(self, sampling: dict[str, Any]) -> dict[str, Any]:
+        """Keep the model from calling tools that its prompt defines and `tool_choice` rules out."""
+        bias = sampling.get("logit_bias", {})
+        # vLLM refuses a bias that is not an object.
+        if self.callable or not self.definitions or not isinstance(bias, dict):
+            return sampling
+        return {**sampling, "logit_bias": {**bias, str(control_tokens.TOOL_CALL_ID): -100.0}}
 
     def grammar(self) -> dict[str, Any]:
         """A forced answer as xgrammar's structural tag: Granite's format of a call, the arguments by their schema.
@@ -62,29 +60,21 @@ class Tools:
         """
         functions = [tool["function"] for tool in self.definitions if tool["function"]["name"] in self.forced]
         call = {"type": "or", "elements": [_call(function) for function in functions]}
-        more = {"type": "sequence", "elements": [{"type": "const_string", "value": ", "}, call]}
-        several = [{"type": "repeat", "min": 0, "max": MAX_CALLS - 1, "content": more}]
-        return {
-            "type": "sequence",
-            "elements": [
-                {"type": "token", "token": control_tokens.TOOL_CALL_ID},
-                {"type": "const_string", "value": "["},
-                call,
-                *(several if self.choice == "required" else []),
-                {"type": "const_string", "value": "]"},
-            ],
-        }
+        more = {"type": "repeat", "min": 0, "max": MAX_CALLS - 1, "content": _sequence(", ", call)}
+        token = {"type": "token", "token": control_tokens.TOOL_CALL_ID}
+        return _sequence(token, "[", call, *([more] if self.choice == "required" else []), "]")
 
 
 def definitions(given: list[dict[str, Any]] | None) -> tuple[dict[str, Any], ...]:
     """Check the definitions and restore the order of their keys, which Cog sorts."""
-    tools = shape.check(_TOOLS, given or [], "tools")
+    names: set[str] = set()
     for i, tool in enumerate(given or []):
+        name = shape.check(_TOOL, tool, "tools", i).function.name
         control_tokens.refuse(f"tools[{i}]", tool)
-    for name, count in Counter(tool.function.name for tool in tools).most_common(1):
-        if count > 1:
+        if name in names:
             raise InvalidInput(f"Two tools are named {shape.code(name)}; names must be unique.")
-    return tuple(key_order.of_tool(tool) for tool in given or [])
+        names.add(name)
+    return tuple(key_order.restored(tool) for tool in given or [])
 
 
 def choose(tools: tuple[dict[str, Any], ...], choice: str | dict[str, Any] | None) -> Tools:
@@ -93,37 +83,34 @@ def choose(tools: tuple[dict[str, Any], ...], choice: str | dict[str, Any] | Non
         return Tools(tools)
     if not tools:
         raise InvalidInput("`tool_choice` requires `tools`.")
-    names = frozenset(tool["function"]["name"] for tool in tools)
     if choice in ("auto", "none"):
         return Tools(tools, str(choice))
-    if choice == "required":
-        made = Tools(tools, "required", names)
-    else:
+    forced = frozenset(tool["function"]["name"] for tool in tools)
+    if choice != "required":
         name = _name(choice)
-        if name not in names:
+        if name not in forced:
             raise InvalidInput(f"`tool_choice` names the function {shape.code(name)}, which `tools` does not have.")
-        made = Tools(tools, "named", frozenset({name}))
+        forced = frozenset({name})
     for i, tool in enumerate(tools):
-        if tool["function"]["name"] in made.forced:
+        if tool["function"]["name"] in forced:
             json_schema.check(f"tools[{i}].function.parameters", tool["function"].get("parameters"))
-    return made
+    return Tools(tools, "required" if choice == "required" else "named", forced)
 
 
 def _call(function: dict[str, Any]) -> dict[str, Any]:
     name = json.dumps(function["name"], ensure_ascii=False)
     schema = {"type": "object", **(function.get("parameters") or {})}
-    return {
-        "type": "sequence",
-        "elements": [
-            {"type": "const_string", "value": f'{{"name": {name}, "arguments": '},
-            {"type": "json_schema", "json_schema": schema, "max_whitespace_cnt": 1},
-            {"type": "const_string", "value": "}"},
-        ],
-    }
+    arguments = {"type": "json_schema", "json_schema": schema, "max_whitespace_cnt": 1}
+    return _sequence(f'{{"name": {name}, "arguments": ', arguments, "}")
+
+
+def _sequence(*elements: str | dict[str, Any]) -> dict[str, Any]:
+    """A str: exactly that text."""
+    texts = [{"type": "const_string", "value": each} if isinstance(each, str) else each for each in elements]
+    return {"type": "sequence", "elements": texts}
 
 
 def _name(choice: Any) -> str:
-    """The function that `tool_choice` names."""
     try:
         # Clients that can send only texts, such as langchain-replicate, write the object as JSON.
         parsed = json_text.loads(choice) if isinstance(choice, str) else choice
@@ -132,7 +119,5 @@ def _name(choice: Any) -> str:
     match parsed:
         case {"type": "function", "function": {"name": str(name)}} if name:
             return name
-    raise InvalidInput(
-        "`tool_choice` must be auto, none, required or a named function such as "
-        f'{{"type": "function", "function": {{"name": "get_weather"}}}}, got {quote(choice)}.'
-    )
+    form = '{"type": "function", "function": {"name": …}}'
+    raise InvalidInput(f"`tool_choice` must be auto, none, required or {form}, got {quote(choice)}.")

@@ -83,7 +83,7 @@ def parsed(pieces, documents=DOCUMENTS):
         ),
         # A list that cannot be read.
         (f"{CITED}{HALLUCINATION}\n\nno <|start_of_cite|>one<|end_of_text|>", f"{ANSWER}\n\n{HALLUCINATION}\n\nno one", CITATIONS, []),
-        (f"So.\n\n{CITATION}\n\nnone", f"So.\n\n{CITATION}\n\nnone", [], []),
+        (f'So.\n\n{CITATION}\n\nnot: "one"', f'So.\n\n{CITATION}\n\nnot: "one"', [], []),
         # Other control tokens are never shown.
         ("A <|start_of_cite|>b<|start_of_plugin|>c<|end_of_cite|><|end_of_text|>", "A bc", [], []),
     ],

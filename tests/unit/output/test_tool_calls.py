@@ -26,6 +26,7 @@ def parsed(pieces):
         ("<|tool_call|>[]", "[]", []),
         ('<|tool_call|>[{"name": "wea', '[{"name": "wea', []),
         ('<|tool_call|>[{"arguments": {}}]', '[{"arguments": {}}]', []),
+        ('<|tool_call|>{"name": "now"}', '{"name": "now"}', []),
         ("In prose <tool_call> is a tag.", "In prose <tool_call> is a tag.", []),
         ("It is <|start_of_cite|>late<|end_of_text|>.", "It is late.", []),
         ("So. <|tool_c", "So. ", []),
@@ -44,7 +45,6 @@ def parsed(pieces):
         # Markers and brackets.
         ('<tool_call>[{"name": "now", "arguments": {}}]', None, NOW),
         ('<|tool_call|><|tool_call|>[{"name": "now"}]', None, NOW),
-        ('<|tool_call|>{"name": "now"}', None, NOW),
         ('<|tool_call|>[{"name": "a"}]<|tool_call|>[{"name": "b"}]', None, [("a", "{}"), ("b", "{}")]),
         ('<|tool_call|>[{"name": "now" ]', None, NOW),
         ('<|tool_call|>[{"name": "a", "arguments": {"b": 1}] oops', " oops", [("a", '{"b": 1}')]),

@@ -12,7 +12,9 @@ from granite.request.json_schema import ALONE, NEEDS_TYPE, NEVER
 
 OBJECT, ARRAY, TEXT, WHOLE = ({"type": name} for name in ("object", "array", "string", "integer"))
 A, B = {"a": WHOLE}, {"b": WHOLE}
-NUMBERS = {**ARRAY, "items": WHOLE}
+AB, NUMBERS = {**OBJECT, "properties": A | B}, {**ARRAY, "items": WHOLE}
+UNKNOWN = "`required` with a name that `properties` does not have"
+OTHER_TYPE = "`enum` with a value of another type than `type`"
 
 
 def accepts(schema, answer):
@@ -22,23 +24,7 @@ def accepts(schema, answer):
     return _is_grammar_accept_string(grammar, json.dumps(answer, separators=separators))
 
 
-NOT_ENFORCED = {
-    "if": ({**WHOLE, "if": {"const": 1}, "then": {"const": 2}}, 1),
-    "then": ({"if": {"const": 1}, "then": {"const": 2}}, 1),
-    "else": ({"if": {"const": 1}, "else": {"const": 2}}, 3),
-    "not": ({**TEXT, "not": {"const": "a"}}, "a"),
-    "dependentRequired": ({**OBJECT, "properties": A | B, "dependentRequired": {"a": ["b"]}}, {"a": 1}),
-    "dependentSchemas": ({**OBJECT, "properties": A | B, "dependentSchemas": {"a": {"minProperties": 2}}}, {"a": 1}),
-    "dependencies": ({**OBJECT, "properties": A | B, "dependencies": {"a": ["b"]}}, {"a": 1}),
-    "$anchor": ({"$ref": "#a", "$defs": {"x": {"$anchor": "a", **TEXT}}}, 1),
-    "$dynamicRef": ({"$dynamicRef": "#/$defs/x", "$defs": {"x": TEXT}}, 1),
-    "multipleOf": ({"type": "number", "multipleOf": 7}, 5),
-    "uniqueItems": ({**NUMBERS, "uniqueItems": True}, [1, 1]),
-    "contains": ({**NUMBERS, "contains": {"const": 1}}, [2]),
-    "minContains": ({**NUMBERS, "contains": {"const": 1}, "minContains": 2}, [2, 2]),
-    "maxContains": ({**NUMBERS, "contains": {"const": 1}, "maxContains": 1}, [1, 1]),
-}
-NOT_ENFORCED_WITHOUT_TYPE = {
+WITHOUT_TYPE = {
     "minimum": ({"minimum": 5}, 1),
     "maximum": ({"maximum": 5}, 9),
     "exclusiveMinimum": ({"exclusiveMinimum": 5}, 5),
@@ -50,75 +36,67 @@ NOT_ENFORCED_WITHOUT_TYPE = {
     "patternProperties": ({"patternProperties": {"^a$": WHOLE}}, {"a": "x"}),
     "propertyNames": ({"propertyNames": {"pattern": "^a$"}}, {"b": 1}),
 }
-NOT_ENFORCED_BESIDE = {
-    "$ref": ({"$ref": "#/$defs/x", "enum": [1], "$defs": {"x": WHOLE}}, 2),
-    "allOf": ({**WHOLE, "minimum": 5, "allOf": [WHOLE]}, 1),
-    "anyOf": ({**WHOLE, "anyOf": [TEXT]}, "a"),
-    "oneOf": ({**OBJECT, "properties": A, "required": ["a"], "oneOf": [{**OBJECT, "properties": B}]}, {"b": 1}),
-}
-
-
-def refusal(schema):
-    with pytest.raises(InvalidInput) as caught:
-        json_schema.check("x", schema)
-    return str(caught.value)
+CASES = [
+    ("`if`", {**WHOLE, "if": {"const": 1}, "then": {"const": 2}}, 1),
+    ("`not`", {**TEXT, "not": {"const": "a"}}, "a"),
+    ("`dependentRequired`", {**AB, "dependentRequired": {"a": ["b"]}}, {"a": 1}),
+    ("`dependentSchemas`", {**AB, "dependentSchemas": {"a": {"minProperties": 2}}}, {"a": 1}),
+    ("`dependencies`", {**AB, "dependencies": {"a": ["b"]}}, {"a": 1}),
+    ("`$anchor`", {"$ref": "#a", "$defs": {"x": {"$anchor": "a", **TEXT}}}, 1),
+    ("`$dynamicRef`", {"$dynamicRef": "#/$defs/x", "$defs": {"x": TEXT}}, 1),
+    ("`multipleOf`", {"type": "number", "multipleOf": 7}, 5),
+    ("`uniqueItems`", {**NUMBERS, "uniqueItems": True}, [1, 1]),
+    ("`contains`", {**NUMBERS, "contains": {"const": 1}}, [2]),
+    *(
+        (f"`{name}` without type {' or '.join(NEEDS_TYPE[name])} beside it", *case)
+        for name, case in WITHOUT_TYPE.items()
+    ),
+    ("`enum` beside `$ref`", {"$ref": "#/$defs/x", "enum": [1], "$defs": {"x": WHOLE}}, 2),
+    ("`minimum` beside `allOf`", {**WHOLE, "minimum": 5, "allOf": [WHOLE]}, 1),
+    ("`type` beside `anyOf`", {**WHOLE, "anyOf": [TEXT]}, "a"),
+    (
+        "`properties` beside `oneOf`",
+        {**OBJECT, "properties": A, "required": ["a"], "oneOf": [{**OBJECT, "properties": B}]},
+        {"b": 1},
+    ),
+    (UNKNOWN, {**OBJECT, "properties": A, "required": ["b"]}, {"a": 1}),
+    (UNKNOWN, {"required": ["b"]}, {}),
+    (OTHER_TYPE, {**TEXT, "enum": ["x", 1]}, 1),
+    (OTHER_TYPE, {**WHOLE, "enum": [True]}, True),
+    ("a `$ref` to another document", {"$ref": "http://example.com/x.json"}, 1),
+    ("`pattern` beside a length", {**TEXT, "pattern": "^a+$", "minLength": 3}, "a"),
+    ("`format` beside a length", {**TEXT, "format": "date", "maxLength": 3}, "2020-01-01"),
+]
 
 
 def test_every_keyword_has_a_case():
-    assert NOT_ENFORCED.keys() == set(NEVER)
-    assert NOT_ENFORCED_WITHOUT_TYPE.keys() == NEEDS_TYPE.keys()
-    assert NOT_ENFORCED_BESIDE.keys() == set(ALONE)
+    found = [found for found, _, _ in CASES]
+    assert {f"`{name}`" for name in NEVER} < set(found)
+    assert NEEDS_TYPE.keys() == WITHOUT_TYPE.keys()
+    assert [name for name in ALONE if not any(each.endswith(f"beside `{name}`") for each in found)] == []
 
 
-@pytest.mark.parametrize("keyword", NEVER)
-def test_xgrammar_does_not_enforce(keyword):
-    schema, wrong = NOT_ENFORCED[keyword]
+@pytest.mark.parametrize(("found", "schema", "wrong"), CASES)
+def test_what_xgrammar_does_not_enforce_is_refused_at_any_depth(found, schema, wrong):
     assert accepts(schema, wrong)
-    assert "which guided decoding cannot enforce; remove it." in refusal(schema)
+    for whole in (schema, {**ARRAY, "items": {"properties": {"x": schema}}}, {"$defs": {"x": {"anyOf": [schema]}}}):
+        with pytest.raises(InvalidInput) as caught:
+            json_schema.check("x", whole)
+        assert str(caught.value).startswith(f"`x` uses {found}, which guided decoding cannot enforce; ")
 
 
-@pytest.mark.parametrize("keyword", NEEDS_TYPE)
-def test_xgrammar_enforces_only_beside_a_type(keyword):
-    schema, wrong = NOT_ENFORCED_WITHOUT_TYPE[keyword]
-    types = NEEDS_TYPE[keyword]
-    assert accepts(schema, wrong)
-    assert refusal(schema) == (
-        f"`x` uses `{keyword}` without type {' or '.join(types)} beside it, "
-        "which guided decoding cannot enforce; add the type."
-    )
+@pytest.mark.parametrize(("keyword", "types"), NEEDS_TYPE.items())
+def test_xgrammar_enforces_beside_a_type(keyword, types):
+    schema, wrong = WITHOUT_TYPE[keyword]
     for name in types:
         assert not accepts({"type": name, **schema}, wrong)
         json_schema.check("x", {"type": [name, "null"], **schema})
 
 
-@pytest.mark.parametrize("keyword", ALONE)
-def test_xgrammar_enforces_nothing_beside(keyword):
-    schema, wrong = NOT_ENFORCED_BESIDE[keyword]
-    assert accepts(schema, wrong)
-    assert f"beside `{keyword}`, which guided decoding cannot enforce; move it" in refusal(schema)
-
-
-@pytest.mark.parametrize(
-    ("schema", "wrong", "found"),
-    [
-        ({**OBJECT, "properties": A, "required": ["b"]}, {"a": 1}, "`required` with a name that `properties` does not have"),
-        ({"required": ["b"]}, {}, "`required` with a name that `properties` does not have"),
-        ({**TEXT, "enum": ["x", 1]}, 1, "`enum` with a value of another type than `type`"),
-        ({**WHOLE, "enum": [True]}, True, "`enum` with a value of another type than `type`"),
-        ({"$ref": "http://example.com/x.json"}, 1, "a `$ref` to another document"),
-        ({**TEXT, "pattern": "^a+$", "minLength": 3}, "a", "`pattern` beside a length"),
-        ({**TEXT, "format": "date", "maxLength": 3}, "2020-01-01", "`format` beside a length"),
-    ],
-)  # fmt: skip
-def test_xgrammar_does_not_enforce_what_contradicts_itself(schema, wrong, found):
-    assert accepts(schema, wrong)
-    for whole in (schema, {**ARRAY, "items": {"properties": {"x": schema}}}, {"$defs": {"x": {"anyOf": [schema]}}}):
-        assert refusal(whole).startswith(f"`x` uses {found}, which guided decoding cannot enforce; ")
-
-
 @pytest.mark.parametrize("schema", [{"required": ["a"], "properties": 5}, {"required": [["a"]], "properties": {}}])
-def test_a_schema_of_the_wrong_shape_is_one_sentence(schema):
-    assert refusal(schema).startswith("`x` uses `required` with a name that `properties` does not have")
+def test_a_schema_of_the_wrong_shape_is_refused(schema):
+    with pytest.raises(InvalidInput, match=UNKNOWN):
+        json_schema.check("x", schema)
 
 
 @pytest.mark.parametrize(
