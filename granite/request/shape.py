@@ -24,6 +24,8 @@ SENTENCES = {
     "list_type": "`{where}` must be a list, got {got}.",
     "dict_type": "`{where}` must be an object, got {got}.",
     "model_type": "`{where}` must be an object, got {got}.",
+    "greater_than_equal": "{where} must be at least {ge}, got {got}.",
+    "less_than_equal": "{where} must be at most {le}, got {got}.",
 }
 """Pydantic's types of errors in our words."""
 

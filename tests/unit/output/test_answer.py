@@ -14,6 +14,7 @@ def test_metrics():
     assert answer.metrics() == counts(5, 0)
     answer.add(Delta("a", 1))
     answer.add(Delta("b", 2, "length"))
+    assert 0 < answer.first_token < answer.last_token
     answer.first_token, answer.last_token = 0.5, 1.5
     times = {"time_to_first_token": 0.5, "tokens_per_second": 2.0}
     assert answer.metrics() == counts(5, 3) | times | {"finish_reason": "length"}

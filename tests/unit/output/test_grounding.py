@@ -54,12 +54,13 @@ def parsed(pieces, documents=DOCUMENTS):
         ("\nPlain. ", "Plain.", [], []),
         # The other order, with a mark inside a list.
         (
-            f'A{FIRST}.\n\n{HALLUCINATION}\n\n1. Risk unanswerable: A{FIRST}.\n{CITATION}\n1: "It"',
-            *("A.", [citation("0", "1", "It", 38, "A.")], [hallucination("1", "unanswerable", "A.", 0)]),
+            f'A{FIRST}.\n\n{HALLUCINATION}\n\n1. Risk unanswerable: A{FIRST}.\n{CITATION}\n1: "It"\n2: "It"',
+            *("A.", [citation("0", "1", "It", 38, "A."), citation("0", "2", "It", 19)], [hallucination("1", "unanswerable", "A.", 0)]),
         ),
         # Cut in the middle of the list, of a citation, of a list's first line.
         (CITED.partition('2: "')[0], ANSWER, CITATIONS[:1], []),
         ('Granite.<|start_of_cite|>{"docu', 'Granite.{"docu', [], []),
+        (f"A{FIRST[:-15]}", 'A{"document_id": "1"}', [], []),
         ('Granite.\n{"id": "cit', "Granite.", [], []),
         # A document cited twice and listed once.
         (CITED.replace("More.", f"More.{FIRST}"), ANSWER, CITATIONS, []),
@@ -106,5 +107,5 @@ def test_the_case_of_granite_common():
 def test_document_ids_are_any_text(written):
     """The model may number documents that have names; two documents may have the same name."""
     name, text = "More: rocks", f'A.{FIRST}\n{CITATION}\n{written}: "It is fine grained."'
-    documents = [{"doc_id": "Rocks", "text": "It is"}, DOCUMENTS[1] | {"doc_id": name}, {"doc_id": name, "text": ""}]
+    documents = [{"doc_id": name, "text": "It is"}, DOCUMENTS[1] | {"doc_id": name}]
     assert parsed(text, documents) == ("A.", [citation("0", name, "It is fine grained.", 19, "A.")], [])
