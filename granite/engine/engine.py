@@ -152,5 +152,4 @@ class Engine:
             finish_reason=completion.finish_reason,
             logprobs=logprobs.content(completion, params.logprobs),
             prompt_logprobs=logprobs.prompt_content(prompt.token_ids, of_prompt, params.prompt_logprobs, self.decode),
-            token_ids=tuple(completion.token_ids),
         )

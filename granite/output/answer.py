@@ -20,7 +20,6 @@ class Delta:
     finish_reason: str | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     prompt_logprobs: tuple[TokenLogprob, ...] = ()
-    token_ids: tuple[int, ...] = ()
 
     @classmethod
     def joined(cls, deltas: Sequence[Self]) -> Self:
@@ -30,7 +29,6 @@ class Delta:
             finish_reason=deltas[-1].finish_reason,
             logprobs=tuple(token for delta in deltas for token in delta.logprobs),
             prompt_logprobs=tuple(token for delta in deltas for token in delta.prompt_logprobs),
-            token_ids=tuple(token for delta in deltas for token in delta.token_ids),
         )
 
 

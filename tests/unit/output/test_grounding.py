@@ -60,7 +60,7 @@ def parsed(pieces, documents=DOCUMENTS):
         # Cut in the middle of the list, of a citation, of a list's first line.
         (CITED.partition('2: "')[0], ANSWER, CITATIONS[:1], []),
         ('Granite.<|start_of_cite|>{"docu', 'Granite.{"docu', [], []),
-        (f"A{FIRST[:-15]}", 'A{"document_id": "1"}', [], []),
+        (f"A{FIRST[:-15]}<|tool_call|>", 'A{"document_id": "1"}', [], []),
         ('Granite.\n{"id": "cit', "Granite.", [], []),
         # A document cited twice and listed once.
         (CITED.replace("More.", f"More.{FIRST}"), ANSWER, CITATIONS, []),
