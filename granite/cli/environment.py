@@ -159,7 +159,9 @@ def run(command: list[str]) -> None:
     if code:
         # The lines after the first cause only explain it.
         causes = [line for line in lines if line.startswith(("error: ", "ERROR: ", "× "))]
-        raise OperatorError(f"Installing failed: {[*causes, *lines[-1:], f'{command[0]} ended with exit code {code}'][0]}")
+        raise OperatorError(
+            f"Installing failed: {[*causes, *lines[-1:], f'{command[0]} ended with exit code {code}'][0]}"
+        )
 
 
 def say(line: str) -> None:
