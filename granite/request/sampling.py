@@ -88,6 +88,10 @@ def further(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
     nested = given.pop("structured_outputs", None) or {}
     if not isinstance(nested, dict):
         raise InvalidInput(f"`sampling_params.structured_outputs` must be an object, got {quote(nested)}.")
+    for name in given.keys() & nested.keys():
+        raise InvalidInput(
+            f"`sampling_params` sets {shape.code(name)} twice, also in `structured_outputs`; remove one."
+        )
     # Null is vLLM's word for what is not set.
     given = {name: value for name, value in (*given.items(), *nested.items()) if value is not None}
     for name, value in given.items():

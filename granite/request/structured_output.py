@@ -75,6 +75,8 @@ def guide(
         constraints = {**constraints, "json": key_order.restored(constraints["json"])}
     guides = [] if response is None else [response]
     if conversation.tools.forced:
+        for name in filter(conversation.inputs.given, ("stop", "stop_sequences")):
+            raise InvalidInput(f"`{name}` could cut off the call that `tool_choice` forces; remove it.")
         guides.append(_tag(conversation.tools.grammar(), "tool_choice"))
     guides += [Guide(name, value, name) for name, value in constraints.items()]
     if not guides:

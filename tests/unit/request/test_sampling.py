@@ -102,6 +102,7 @@ UNFIT = "contains a number that does not fit 64 bits."
             for value in (2**63, -(2**64), 1e30, float("inf"), float("nan"))
         ),
         (further(structured_outputs="a"), "`sampling_params.structured_outputs` must be an object, got a."),
+        (further(structured_outputs={"regex": "a"}, regex="b"), "`sampling_params` sets `regex` twice, also in `structured_outputs`; remove one."),
         (further(structured_outputs={"n": 1}), "`sampling_params` cannot set `n`: a request has one answer."),
     ],
 )  # fmt: skip

@@ -83,6 +83,7 @@ CALLED = {"prompt": "", "messages": ASK, "tools": TOOLS, "tool_choice": "require
         ({"tools": TOOLS, **OBJECT}, "`response_format` cannot be combined with `tools` unless `tool_choice` is none."),
         (OBJECT | further(regex="a"), "`response_format` and `regex` both constrain the output; use one."),
         (further(regex="a", choice=["a"]), "`regex` and `choice` both constrain the output; use one."),
+        (CALLED | {"stop": ["a"]}, "`stop` could cut off the call that `tool_choice` forces; remove it."),
         (CALLED | further(regex="a"), "`tool_choice` and `regex` both constrain the output; use one."),
         (OBJECT | further(allowed_token_ids=[5]), "`allowed_token_ids` cannot be combined with `response_format`; remove one of them."),
         (further(regex="a", stop_token_ids=[5]), "`stop_token_ids` cannot be combined with `regex`; remove one of them."),
