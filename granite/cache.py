@@ -1,7 +1,5 @@
 """Where this project keeps what it makes on a machine. Standard library only."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -15,8 +15,6 @@ GraniteError
 A message holds names, numbers, bounds and the fix, never the text of a prompt.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -4,8 +4,6 @@ The events are `start`, `log`, `metric`, `output` (`{"chunk": …}`) and `comple
 its output.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from typing import Any
 

@@ -4,8 +4,6 @@ It lives in `$XDG_CACHE_HOME/granite-cog` (default `~/.cache/granite-cog`), keye
 A machine with a GPU takes the GPU lock, any other the CPU lock. Standard library only.
 """
 
-from __future__ import annotations
-
 import ast
 import fcntl
 import hashlib

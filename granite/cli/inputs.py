@@ -4,8 +4,6 @@ Cog drops an unknown name in silence and answers a wrong value in its own words,
 Standard library only.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import sys

@@ -1,7 +1,5 @@
 """`script/lint`: check formatting, lint and types; change nothing."""
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

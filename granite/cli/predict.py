@@ -1,7 +1,5 @@
 """`script/predict`: one answer from a real Cog server, streamed."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import json

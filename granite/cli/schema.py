@@ -5,8 +5,6 @@ parentheses, it drops or misreads in silence. This reader accepts only what Cog 
 with its line. openapi.json is the constant part of Cog's document.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

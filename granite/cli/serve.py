@@ -1,7 +1,5 @@
 """`script/serve`: the Cog HTTP server in the foreground, in the environment that the image sets."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import socket

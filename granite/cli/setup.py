@@ -1,7 +1,5 @@
 """`script/setup`: make the environment that the other commands run in, and print its directory."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

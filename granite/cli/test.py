@@ -1,7 +1,5 @@
 """`script/test`: run the tests."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import signal

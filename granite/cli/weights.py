@@ -4,8 +4,6 @@ The last line on stdout is the directory, so that `COG_WEIGHTS=$(script/weights 
 errors go to stderr. Exit 0: the directory holds a whole checkpoint. Exit 1: it does not, and stderr says why.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

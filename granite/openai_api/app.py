@@ -3,8 +3,6 @@
 Format: https://platform.openai.com/docs/api-reference. Only /health is open without the key.
 """
 
-from __future__ import annotations
-
 import functools
 import hmac
 import time

@@ -1,7 +1,5 @@
 """A request's body, read whole and within limits, so that no request can occupy the event loop for everyone."""
 
-from __future__ import annotations
-
 import asyncio
 from itertools import chain
 from typing import Any

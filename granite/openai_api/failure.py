@@ -1,7 +1,5 @@
 """An error in OpenAI's format: https://platform.openai.com/docs/guides/error-codes."""
 
-from __future__ import annotations
-
 import json
 import traceback
 from typing import Any

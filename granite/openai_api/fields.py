@@ -4,8 +4,6 @@ Format: https://platform.openai.com/docs/api-reference/chat/create, with vLLM's 
 A null, an empty list and an empty object count as not set: OpenAI's clients send them by default.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Collection, Sequence

@@ -3,8 +3,6 @@
 Format: https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 import uuid

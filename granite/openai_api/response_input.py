@@ -3,8 +3,6 @@
 Format: https://platform.openai.com/docs/api-reference/responses/create. Nothing is stored: every request carries its history.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, Literal
 

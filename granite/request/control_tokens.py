@@ -1,7 +1,5 @@
 """Granite's control tokens. The tokenizer takes them for real wherever a text contains them, so callers may not send any."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -4,8 +4,6 @@ They come as inputs, or in `chat_template_kwargs`, as the model card writes them
 `{"thinking": true, "controls": {"length": "short"}}`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, Literal
 

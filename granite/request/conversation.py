@@ -4,8 +4,6 @@ The checks follow the order of the inputs: `verbatim`, `check_text`, `read`, `ch
 `check_template`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,8 +4,6 @@ xgrammar passes over what it cannot enforce without a word; the answer then fits
 knows some of these cases. Measured with xgrammar 0.2.8: each keyword below, as it is described, let a wrong answer pass.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

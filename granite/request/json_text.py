@@ -1,7 +1,5 @@
 """JSON inside a text that a caller or the model wrote."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

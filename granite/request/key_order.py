@@ -6,8 +6,6 @@ people write them, and guided decoding writes an object's properties in the orde
 not sort.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

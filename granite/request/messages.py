@@ -3,8 +3,6 @@
 Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, model_validator

@@ -1,7 +1,5 @@
 """What the model is sent: a conversation in Granite's prompt format, by `chat_template.jinja`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """One checked request: everything that the engine and the output need to know."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any

@@ -3,8 +3,6 @@
 The engine converts and verifies them with vLLM's own code. Here is only what vLLM lets through.
 """
 
-from __future__ import annotations
-
 import difflib
 import secrets
 from typing import Any

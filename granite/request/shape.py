@@ -1,7 +1,5 @@
 """Shapes of nested inputs: pydantic models, whose first error becomes one sentence that names the path."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError

@@ -1,7 +1,5 @@
 """Guided decoding: what constrains the answer."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, Literal

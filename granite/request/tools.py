@@ -3,8 +3,6 @@
 Format: https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -6,8 +6,6 @@ replaces `asyncio.run_coroutine_threadsafe` in the worker, so that every future'
 coglet stops calling that function, `current()` is None: the request then runs on, and its log says so.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import weakref

@@ -8,8 +8,6 @@ its first seconds only, which a startup probe covers. From SIGTERM on it refuses
 no server: Docker only reports a failed check, and Kubernetes (since 1.25) runs no liveness probe on a terminating pod.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -3,8 +3,6 @@
 Console: time, level, event, then `key=value` sorted by key, values without quotes. JSON: one object per line.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import sys

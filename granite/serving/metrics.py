@@ -3,8 +3,6 @@
 Names and units: https://prometheus.io/docs/practices/naming/.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sized
 from typing import Any

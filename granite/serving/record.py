@@ -1,7 +1,5 @@
 """One prediction's log lines and metrics."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from typing import Any

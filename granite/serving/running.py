@@ -1,7 +1,5 @@
 """The requests of one API that are being answered."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any

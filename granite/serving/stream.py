@@ -5,8 +5,6 @@ Cog collects what an async generator yields and sends it all at the end. What it
 loop pumps the engine's deltas into a queue, and the generator drains the queue.
 """
 
-from __future__ import annotations
-
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Iterator
