@@ -203,7 +203,7 @@ def test_what_the_schema_can_say_is_a_422_that_names_the_input(cog):
         ({"prompt": "x", "seed": 2**63}, "InvalidInput: seed must be from 0 to 2**63 - 1, got 9223372036854775808."),
         (
             {"prompt": "x", "stop": ["\0"]},
-            "InvalidInput: `stop` contains a NUL character, which no answer can contain; remove it.",
+            "InvalidInput: `stop` contains an empty text or a NUL character; remove it.",
         ),
         (
             {"prompt": "x", "system_prompt": "Be brief.", "max_tokens": 8192},
