@@ -15,7 +15,9 @@ GraniteError
 A message holds names, numbers, bounds and the fix, never the text of a prompt.
 """
 
+import difflib
 import json
+from collections.abc import Collection
 from typing import Any
 
 LONGEST_NAME = 40
@@ -78,3 +80,9 @@ def quote(value: Any) -> str:
         is_name = len(value) <= LONGEST_NAME and value.isprintable()
         return value if is_name else f"a text of {len(value)} characters"
     return json.dumps(value)
+
+
+def suggestion(name: str, known: Collection[str], otherwise: str = "remove it.", cutoff: float = 0.6) -> str:
+    """The end of a sentence about an unknown name: the nearest known one, or `otherwise`. `cutoff`: least similarity."""
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
+    return f"did you mean `{nearest[0]}`?" if nearest else otherwise

@@ -102,6 +102,13 @@ def operated(lora_directory, collector):
 
 
 @pytest.fixture(scope="session")
+def operated_cog(operated):
+    """A client of its Cog API."""
+    with httpx.Client(base_url=operated.url, timeout=DEADLINE) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
 def collector():
     with Collector() as collector:
         yield collector

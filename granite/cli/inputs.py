@@ -4,14 +4,13 @@ Cog drops an unknown name in silence and answers a wrong value in its own words,
 Standard library only.
 """
 
-import difflib
 import json
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from granite.errors import InvalidInput, quote
+from granite.errors import InvalidInput, quote, suggestion
 
 Schema = Mapping[str, Any]
 
@@ -43,8 +42,7 @@ def read(pairs: Iterable[str], document: str | None, schemas: Mapping[str, Schem
         texts.setdefault(name, []).append(_text(value))
     for name in [*inputs, *texts]:
         if name not in schemas:
-            nearest = difflib.get_close_matches(name, schemas, n=1)
-            hint = f"did you mean `{nearest[0]}`?" if nearest else f"the inputs are {', '.join(schemas)}."
+            hint = suggestion(name, schemas, f"the inputs are {', '.join(schemas)}.")
             raise InvalidInput(f"There is no input `{name}`; {hint}")
     inputs |= {name: _parse(name, given, schemas[name]) for name, given in texts.items()}
     for name, value in inputs.items():

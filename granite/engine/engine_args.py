@@ -3,13 +3,12 @@
 `ENGINE_ARGS` is merged over them: any argument of vLLM's AsyncEngineArgs by its own name.
 """
 
-import difflib
 import os
 from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
 from granite.engine import parallel
-from granite.errors import SettingsError
+from granite.errors import SettingsError, suggestion
 from granite.hardware import Hardware
 from granite.model.adapters import Adapter, max_lora_rank
 from granite.model.weights import Weights
@@ -57,9 +56,7 @@ def check_names(arguments: dict[str, Any], known: Collection[str]) -> None:
     """Raise SettingsError for the first argument that vLLM does not have. `known`: those of AsyncEngineArgs."""
     for name in arguments:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1)
-            fix = f"did you mean `{nearest[0]}`?" if nearest else "remove it."
-            raise SettingsError(f"ENGINE_ARGS has an unknown engine argument `{name}`; {fix}")
+            raise SettingsError(f"ENGINE_ARGS has an unknown engine argument `{name}`; {suggestion(name, known)}")
 
 
 def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapping[str, str] = os.environ) -> None:

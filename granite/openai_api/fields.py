@@ -5,14 +5,13 @@ A null, an empty list and an empty object count as not set: OpenAI's clients sen
 """
 
 import dataclasses
-import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from granite.errors import InvalidInput, quote
+from granite.errors import InvalidInput, quote, suggestion
 from granite.request import sampling, shape
 from granite.request.inputs import Inputs, Whole
 from granite.request.shape import Shape
@@ -138,8 +137,9 @@ def known_fields(body: dict[str, Any], known: set[str]) -> dict[str, Any]:
             continue
         if value == NEUTRAL[name] if name in NEUTRAL else value is False:
             continue
-        near = difflib.get_close_matches(RENAMED.get(name, name[:64]), known, n=1, cutoff=0.72)
-        fix = f"did you mean `{near[0]}`?" if near and name not in NEUTRAL else "remove it."
+        # No field is near to a NEUTRAL one: it has one value that is accepted.
+        near = () if name in NEUTRAL else known
+        fix = suggestion(RENAMED.get(name, name[:64]), near, cutoff=0.72)
         raise InvalidInput(f"{shape.code(name)} is not supported on this route; {fix}")
     return given
 

@@ -3,11 +3,10 @@
 The engine converts and verifies them with vLLM's own code. Here is only what vLLM lets through.
 """
 
-import difflib
 import secrets
 from typing import Any
 
-from granite.errors import InvalidInput, quote
+from granite.errors import InvalidInput, quote, suggestion
 from granite.request import shape
 from granite.request.inputs import Inputs
 
@@ -117,8 +116,7 @@ def _refusal(name: str) -> str:
     inputs = Inputs.__dataclass_fields__
     if name in inputs:
         return f"`sampling_params` cannot set `{name}`; use the input `{name}`."
-    nearest = difflib.get_close_matches(name, (*FIELDS, *CONSTRAINTS, *inputs), n=1)
-    fix = f"did you mean `{nearest[0]}`?" if nearest else "remove it."
+    fix = suggestion(name, (*FIELDS, *CONSTRAINTS, *inputs))
     return f"`sampling_params` has an unknown field {shape.code(name)}; {fix}"
 
 

@@ -21,12 +21,6 @@ GREEDY = {"prompt": PROMPT, "temperature": 0, "max_tokens": 24}
 
 
 @pytest.fixture(scope="module")
-def client(operated):
-    with httpx.Client(base_url=operated.url, timeout=DEADLINE) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def expected(lora_directory):
     """transformers' answers without an adapter and with each."""
     weights = demo.write(print)
@@ -41,27 +35,29 @@ def expected(lora_directory):
     return {None: greedy(None)} | {name: greedy(lora_directory / name) for name in SEEDS}
 
 
-def answer_of(client, name):
-    return answer(client, **GREEDY, **({} if name is None else {"adapter": name}))
+def answer_of(operated_cog, name):
+    return answer(operated_cog, **GREEDY, **({} if name is None else {"adapter": name}))
 
 
-def test_an_adapter_answers_as_its_sum_with_the_weights(client, expected):
+def test_an_adapter_answers_as_its_sum_with_the_weights(operated_cog, expected):
     """Without one, or with one that changes nothing, the model is as it was."""
-    assert {name: answer_of(client, name) for name in expected} == expected
+    assert {name: answer_of(operated_cog, name) for name in expected} == expected
     assert len(set(expected.values())) == 3
-    assert answer_of(client, "idle") == expected[None]
+    assert answer_of(operated_cog, "idle") == expected[None]
 
 
-def test_requests_in_one_batch_have_an_adapter_each(client, expected):
+def test_requests_in_one_batch_have_an_adapter_each(operated_cog, expected):
     """Also where the prefix cache holds another's. On a CPU, vLLM gives those without one what its last slot holds."""
     names = [*expected] * 4
     with concurrent.futures.ThreadPoolExecutor(len(names)) as threads:
-        assert list(threads.map(lambda name: answer_of(client, name), names)) == [expected[name] for name in names]
+        assert list(threads.map(lambda name: answer_of(operated_cog, name), names)) == [
+            expected[name] for name in names
+        ]
 
 
-def test_a_request_with_an_adapter_logs_the_same_six_lines(client):
+def test_a_request_with_an_adapter_logs_the_same_six_lines(operated_cog):
     """None of them vLLM's."""
-    prediction = predicted(client, **json.loads(Path("tests/requests/adapter.json").read_text()))
+    prediction = predicted(operated_cog, **json.loads(Path("tests/requests/adapter.json").read_text()))
     assert prediction["status"] == "succeeded", prediction["error"]
     assert [json.loads(line)["event"][:9] for line in prediction["logs"].splitlines()] == [
         "predict()", "Formatted", "SamplingP", "result", "Generatio", "predict()",
@@ -70,9 +66,9 @@ def test_a_request_with_an_adapter_logs_the_same_six_lines(client):
 
 
 @pytest.mark.parametrize(("inputs", "model"), [({}, "granite-demo"), ({"adapter": "legal"}, "legal")])
-def test_a_chats_model_is_the_adapter(client, inputs, model):
+def test_a_chats_model_is_the_adapter(operated_cog, inputs, model):
     messages = [{"role": "user", "content": "How is rain made?"}]
-    prediction = predicted(client, messages=messages, max_tokens=4, **inputs)
+    prediction = predicted(operated_cog, messages=messages, max_tokens=4, **inputs)
     assert json.loads("".join(prediction["output"]))["model"] == model
 
 
@@ -91,8 +87,8 @@ def test_the_openai_api_chooses_an_adapter_by_the_models_name(expected, operated
         client.completions.create(model="haikus", **GREEDY)
 
 
-def test_an_unknown_adapter_is_refused_with_the_known_ones(client):
-    prediction = predicted(client, **GREEDY | {"adapter": "haikus"})
+def test_an_unknown_adapter_is_refused_with_the_known_ones(operated_cog):
+    prediction = predicted(operated_cog, **GREEDY | {"adapter": "haikus"})
     assert prediction["status"] == "failed"
     assert prediction["error"].endswith(": InvalidInput: Unknown adapter `haikus`: this server has haiku, idle, legal.")
 

@@ -11,19 +11,13 @@ from tests.samples import GREEDY, MODEL
 
 
 @pytest.fixture(scope="module")
-def client(operated):
-    with httpx.Client(base_url=operated.url, timeout=DEADLINE) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def openai_url(operated):
     return f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1"
 
 
-def test_logs_are_json_and_hold_neither_prompt_nor_answer(client, operated):
+def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated_cog, operated):
     """One object a line, with the lengths of the texts."""
-    prediction = predicted(client, prompt="What is the capital of France?", **GREEDY)
+    prediction = predicted(operated_cog, prompt="What is the capital of France?", **GREEDY)
     entries = [json.loads(line) for line in prediction["logs"].splitlines()]
     assert [entry["event"].split(" took")[0] for entry in entries] == [
         "predict() commencing",
@@ -51,10 +45,10 @@ def test_the_openai_api_logs_no_prompt_either(openai_url, operated, fields, stat
     assert "Zanzibar" not in operated.log.read_text()
 
 
-def test_a_trusted_request_brings_its_own_template(client):
+def test_a_trusted_request_brings_its_own_template(operated_cog):
     """Its rendering is the prompt: here without any role."""
     template = {"chat_template": "{{ messages[0].content }}", "temperature": 0, "max_tokens": 4}
-    prediction = predicted(client, prompt="The capital of France is", **template)
+    prediction = predicted(operated_cog, prompt="The capital of France is", **template)
     assert prediction["metrics"]["input_token_count"] == 5
     assert "Paris" in "".join(prediction["output"])
 
@@ -63,11 +57,11 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
 
-def test_a_trace_continues_at_both_apis(client, openai_url, collector):
+def test_a_trace_continues_at_both_apis(operated_cog, openai_url, collector):
     """From the OpenAI API's header and the Cog API's context: one span each, below the caller's."""
     headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
     request = {"input": {"prompt": "Hi.", "max_tokens": 4, "min_tokens": 4}, "context": headers}
-    assert client.post("/predictions", json=request).json()["status"] == "succeeded"
+    assert operated_cog.post("/predictions", json=request).json()["status"] == "succeeded"
     body = {"model": MODEL, "prompt": "Hi.", "max_tokens": 4, "min_tokens": 4}
     assert httpx.post(f"{openai_url}/completions", json=body, headers=headers, timeout=DEADLINE).status_code == 200
     spans = collector.of(TRACE, 2, DEADLINE)
@@ -76,7 +70,7 @@ def test_a_trace_continues_at_both_apis(client, openai_url, collector):
     assert [each["gen_ai.usage.completion_tokens"].int_value for each in attributes] == [4, 4]
 
 
-def test_vllms_own_limit_refuses_at_both_apis(client, operated):
+def test_vllms_own_limit_refuses_at_both_apis(operated_cog, operated):
     """Its limit on the tokens that wait for prefill."""
     refused = {}
     with BothAPIs.of(operated) as apis:
@@ -86,7 +80,7 @@ def test_vllms_own_limit_refuses_at_both_apis(client, operated):
             response = httpx.post(f"{apis.openai_url}/v1/completions", json=body, timeout=DEADLINE)
             if response.status_code != 200:
                 refused["openai"] = response.status_code, response.json()["error"]["message"]
-            prediction = predicted(client, prompt="Hi.", max_tokens=1)
+            prediction = predicted(operated_cog, prompt="Hi.", max_tokens=1)
             if prediction["status"] == "failed":
                 refused["cog"] = prediction["error"].removeprefix("Prediction failed: Generator iteration error: ")
         assert long.result()[0] == 200
