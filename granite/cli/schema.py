@@ -1,4 +1,4 @@
-"""`script/schema`: print the OpenAPI schema that Cog makes of predict.py, and write it where Cog's server reads it.
+"""`script/schema`: print the OpenAPI schema that Cog makes of predict.py, and write it where `cog build` writes it.
 
 Cog parses predict.py without running it. What its parser does not follow, such as a computed default or a description in
 parentheses, it drops or misreads in silence. This reader accepts only what Cog reads exactly and refuses everything else
@@ -7,17 +7,22 @@ with its line. openapi.json is the constant part of Cog's document.
 
 import argparse
 import ast
+import hashlib
 import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
+from granite import cache
 from granite.cli.environment import ROOT
 from granite.errors import OperatorError
 
-WRITTEN = ROOT / ".cog" / "openapi_schema.json"
-"""Without it Cog's server validates nothing, fills in no defaults and does not stream; `cog build` writes it too."""
+PREDICT = ROOT / "predict.py"
+
+WRITTEN = Path(".cog", "openapi_schema.json")
+"""Below the working directory of Cog's server, which without it validates nothing, sets no defaults and does not stream."""
 
 JSON_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
 ITEMS: dict[str, Any] = {name: {"type": kind} for name, kind in {**JSON_TYPES, "dict[str, Any]": "object"}.items()}
@@ -39,15 +44,28 @@ DECLARATION = re.compile(r"([a-z][a-z0-9_]*): ([^#]+?) = Input\(")
 AS_GO_WRITES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def write() -> str:
-    """Write the schema of our predict.py for Cog's server, and return it. Raises OperatorError."""
-    text = document((ROOT / "predict.py").read_text())
-    WRITTEN.parent.mkdir(exist_ok=True)
-    # Renamed into place: a server that starts meanwhile must never read half a schema.
-    partial = WRITTEN.with_suffix(f".{os.getpid()}")
-    partial.write_text(text)
-    partial.replace(WRITTEN)
-    return text
+def working_directory() -> Path:
+    """A directory for Cog's server with the schema of our predict.py. Not the tree, which may be read-only.
+
+    Raises OperatorError.
+    """
+    text = document(PREDICT.read_text())
+    directory = cache.directory() / f"schema-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    write(text, directory)
+    return directory
+
+
+def write(text: str, directory: Path) -> None:
+    """Write a schema for a server that runs in this directory. Raises OperatorError."""
+    path = directory / WRITTEN
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Renamed into place: a server that starts meanwhile must never read half a schema.
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(text)
+        partial.replace(path)
+    except OSError as error:
+        raise OperatorError(f"Cannot write the schema to {path}: {(error.strerror or str(error)).lower()}.") from None
 
 
 def document(source: str) -> str:
@@ -131,7 +149,9 @@ def main() -> None:
     epilog = "Exit 1: predict.py contains something that Cog would drop or misread; stderr names its line."
     argparse.ArgumentParser(prog="script/schema", description=description, epilog=epilog).parse_args()
     try:
-        print(write())
+        text = document(PREDICT.read_text())
+        print(text)
+        write(text, ROOT)
     except OperatorError as error:
         sys.exit(str(error))
 

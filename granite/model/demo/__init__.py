@@ -32,16 +32,20 @@ def directory() -> Path:
 def write(report: Report, target: Path | None = None, fill: Fill = files.write) -> Path:
     """Make the demo weights in `target` (None: the default directory) unless they are there, and return it.
 
-    `fill` writes into a hidden directory beside the target, which is renamed when complete. The writer locks the parent
-    directory; another process waits, then finds the weights there. `report` gets a sentence for each step. Raises
+    Nothing outside the target is written: it may be a mounted volume. The writer locks it; another process waits, then
+    finds the weights there. `fill` writes into a hidden directory of it. `report` gets a sentence for each step. Raises
     WeightsError, also if `target` holds something else.
     """
     target = (target or directory()).absolute()
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(target.parent, os.O_RDONLY)
+        target.mkdir(parents=True, exist_ok=True)
+        lock = os.open(target, os.O_RDONLY)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report(f"Another process is writing the demo weights to {target}; waiting for it.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             if _is_complete(target):
                 report(f"The demo weights are already in {target}.")
             else:
@@ -54,16 +58,19 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
 
 
 def _replace(target: Path, fill: Fill, report: Report) -> None:
-    if target.exists() and any(target.iterdir()) and not checkpoint.is_demo(target):
-        raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target / ".demo.partial"
     shutil.rmtree(partial, ignore_errors=True)
+    if any(target.iterdir()) and not checkpoint.is_demo(target):
+        raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
+    card = {"model": "SmolLM2-135M-Instruct as a Granite checkpoint", "license": "Apache-2.0", "key": _key()}
     partial.mkdir()
     fill(partial, report)
-    card = {"model": "SmolLM2-135M-Instruct as a Granite checkpoint", "license": "Apache-2.0", "key": _key()}
-    (partial / checkpoint.DEMO_CARD).write_text(json.dumps(card, indent=2) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    # Without its configuration this is no model yet, but with its card it is ours to write.
+    (target / "config.json").unlink(missing_ok=True)
+    (target / checkpoint.DEMO_CARD).write_text(json.dumps(card, indent=2) + "\n")
+    for file in sorted(partial.iterdir(), key=lambda file: file.name == "config.json"):
+        file.replace(target / file.name)
+    partial.rmdir()
 
 
 def _is_complete(target: Path) -> bool:

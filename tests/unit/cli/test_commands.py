@@ -8,7 +8,7 @@ import pytest
 from granite.cli.environment import ROOT
 
 EMPTY = 'The prompt is empty; give one, such as script/predict "What is granite?"'
-NO_ADDRESS = "PORT=5000 at --host 192.0.2.1 cannot be used: cannot assign requested address; change one of them."
+NO_ADDRESS = "--host {} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all its networks."
 
 
 @pytest.fixture
@@ -38,7 +38,8 @@ def test_help_needs_no_environment(run, command):
         (["predict"], EMPTY),
         (["predict", "-i", "top_p=0.5"], EMPTY),
         (["predict", "Hi", "-i", "max_token=8"], "There is no input `max_token`; did you mean `max_tokens`?"),
-        (["serve", "--host", "192.0.2.1"], NO_ADDRESS),
+        (["serve", "--host", "192.0.2.1"], NO_ADDRESS.format("192.0.2.1")),
+        (["serve", "--host", "no.such.host.invalid"], NO_ADDRESS.format("no.such.host.invalid")),
     ],
 )
 def test_a_mistake_is_refused_before_anything_is_installed(run, command, sentence):

@@ -55,3 +55,13 @@ def test_one_process_at_a_time_makes_an_environment_and_an_incomplete_one_starts
         assert (half.exists(), whole.exists()) == (False, True)
         with pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_command_that_waits_for_another_says_so(tmp_path, monkeypatch):
+    """The other one ends when the line is out."""
+    home, said = tmp_path / "env", []
+    with home.with_suffix(".lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        monkeypatch.setattr(environment, "say", lambda line: (said.append(line), fcntl.flock(other, fcntl.LOCK_UN)))
+        with environment.alone(home):
+            assert said == [f"Another command is installing {home}; waiting for it …"]

@@ -114,5 +114,22 @@ def test_the_command_prints_and_writes_the_document():
     bare = {"PATH": "/usr/bin:/bin", "PYTHON": sys._base_executable, "PYTHONNOUSERSITE": "1"}
     printed = subprocess.run([ROOT / "script/schema"], capture_output=True, text=True, env=bare)
     assert (printed.stderr, printed.returncode) == ("", 0)
-    assert printed.stdout == schema.WRITTEN.read_text() + "\n"
-    assert schema.WRITTEN.read_text() == schema.document(SOURCE)
+    assert printed.stdout == schema.document(SOURCE) + "\n"
+    assert (ROOT / schema.WRITTEN).read_text() == schema.document(SOURCE)
+
+
+def test_a_server_reads_the_schema_outside_the_tree(monkeypatch, tmp_path):
+    """A checkout may be read-only, or another user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    directory = schema.working_directory()
+    assert directory.parent == tmp_path / "granite-cog"
+    assert [path.relative_to(directory) for path in directory.rglob("*.json")] == [schema.WRITTEN]
+    assert (directory / schema.WRITTEN).read_text() == schema.document(SOURCE)
+
+
+def test_a_schema_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OperatorError) as caught:
+        schema.write("{}", tmp_path / "file")
+    sentence = f"Cannot write the schema to {tmp_path}/file/.cog/openapi_schema.json: not a directory."
+    assert str(caught.value) == sentence

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from granite.cli import serve, server
+from granite.cli.environment import ROOT
 
 
 @pytest.mark.parametrize(("gpu", "concurrency"), [(True, "256"), (False, "32")])
@@ -13,7 +14,7 @@ def test_the_environment_is_what_an_image_has(gpu, concurrency):
     """An empty variable counts as not set: without COG_MAX_CONCURRENCY, Cog would run one prediction at a time."""
     variables = server.variables(5000, {"COG_MAX_CONCURRENCY": "", "PORT": "6000"}, gpu=gpu)
     names = ("COG_MAX_CONCURRENCY", "COG_PREDICT_TYPE_STUB", "LOG_FORMAT", "PORT")
-    assert [variables[name] for name in names] == [concurrency, "predict.py:Predictor", "console", "5000"]
+    assert [variables[name] for name in names] == [concurrency, f"{ROOT}/predict.py:Predictor", "console", "5000"]
 
 
 def test_an_operators_variables_come_first():
@@ -32,6 +33,6 @@ def test_an_invalid_port_is_refused(port):
 def test_a_taken_port_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        fault = f"PORT={port} at --host 127.0.0.1 cannot be used: address already in use; change one of them."
-        assert serve.address_error("127.0.0.1", str(port)) == fault
+        sentence = f"Port {port} is in use; set PORT to a free one, such as PORT={port + 1}."
+        assert serve.address_error("127.0.0.1", str(port)) == sentence
     assert serve.address_error("127.0.0.1", str(port)) is None

@@ -49,6 +49,20 @@ def test_more_ranks_than_gpus_are_refused(check):
         check(five, **sizes, **spread)
 
 
+@pytest.mark.parametrize(("machine", "given"), [(CPU, {}), (GPU, {"tensor_parallel_size": 2})])
+def test_workers_need_shared_memory(check, machine, given):
+    """Docker gives a container 64 MiB of it. A single GPU's worker is no process of its own."""
+    docker = dataclasses.replace(machine, gpus=2, shared_memory=64 * 2**20)
+    with pytest.raises(SettingsError) as caught:
+        check(docker, **given)
+    assert str(caught.value) == (
+        "/dev/shm has 64 MiB free, and vLLM's processes need 256; start the container with --shm-size 1g (in Compose: "
+        "shm_size)."
+    )
+    check(dataclasses.replace(docker, shared_memory=parallel.SHARED_MEMORY), **given)
+    check(dataclasses.replace(GPU, shared_memory=64 * 2**20))
+
+
 @pytest.mark.parametrize(
     ("cores", "ranks", "groups"),
     [

@@ -1,5 +1,6 @@
 """The demo weights: how they come to be in their directory, and that they compute what their source computes."""
 
+import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,8 +28,38 @@ def test_of_several_writers_one_writes(tmp_path):
     reports = []
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: demo.write(reports.append, tmp_path / "demo", fill), range(8)))
-    assert reports == ["Writing."] + [f"The demo weights are already in {tmp_path}/demo."] * 7
+    waiting = f"Another process is writing the demo weights to {tmp_path}/demo; waiting for it."
+    assert [line for line in reports if line != waiting] == ["Writing."] + [
+        f"The demo weights are already in {tmp_path}/demo."
+    ] * 7
     assert [*tmp_path.iterdir()] == [tmp_path / "demo"]
+
+
+def test_a_writer_that_waits_says_so(tmp_path):
+    """The other one ends when the line is out."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    reports = []
+    demo.write(lambda line: (reports.append(line), fcntl.flock(other, fcntl.LOCK_UN)), tmp_path, fill)
+    os.close(other)
+    assert reports == [f"Another process is writing the demo weights to {tmp_path}; waiting for it.", "Writing."]
+
+
+def test_nothing_beside_the_target_is_written(tmp_path, monkeypatch):
+    """It may be a volume on a read-only root."""
+    target = tmp_path / "volume"
+    target.mkdir()
+    before = tmp_path.stat().st_mtime_ns
+    demo.write(print, target, fill)
+    assert tmp_path.stat().st_mtime_ns == before
+
+
+def leave_unfinished(made, files):
+    """As a killed writer leaves the directory: these files are not moved into it yet."""
+    partial = made / ".demo.partial"
+    partial.mkdir()
+    for file in files:
+        file.rename(partial / file.name)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +68,8 @@ def test_of_several_writers_one_writes(tmp_path):
         lambda made: os.truncate(made / "demo.json", 10),
         lambda made: os.truncate(made / "model.safetensors", 10),
         lambda made: (made / "demo.json").write_text('{"key": "of another version"}'),
-        lambda made: made.rename(made.with_name(".demo.partial")),
+        lambda made: leave_unfinished(made, [made / "config.json"]),
+        lambda made: leave_unfinished(made, [*made.iterdir()]),
     ],
 )
 def test_damaged_old_and_unfinished_weights_are_made_again(tmp_path, spoil):
@@ -53,7 +85,7 @@ def test_damaged_old_and_unfinished_weights_are_made_again(tmp_path, spoil):
     ("target", "sentence"),
     [
         ("", "{root} holds something other than demo weights; choose an empty directory."),
-        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: File exists."),
+        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: Not a directory."),
     ],
 )
 def test_nothing_else_is_overwritten(tmp_path, target, sentence):
