@@ -41,8 +41,9 @@ def enter(*, tests: bool = False) -> None:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
     if os.environ.get("GRANITE_ENVIRONMENT") == "image":  # set in cog.yaml: an image's Python is the environment
         return
+    lock = "requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt"
     try:
-        home = _ensure(tests)
+        home = ensure(lock, *(["requirements-test.txt"] if tests else []))
     except OperatorError as error:
         sys.exit(str(error))
     except (OSError, RuntimeError) as error:
@@ -58,12 +59,14 @@ def enter(*, tests: bool = False) -> None:
     os.execv(python, [python, *sys.orig_argv[1:]])
 
 
-def _ensure(tests: bool) -> Path:
-    """Install the environment unless it exists, and return its directory."""
-    lock = ROOT / ("requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt")
-    made_from = lock.read_bytes() + sys.version.encode() + sysconfig.get_platform().encode()
+def ensure(lock: str, *more: str) -> Path:
+    """Install the environment of a lock, and more locks on top of it, unless they are; return its directory.
+
+    Raises OperatorError, OSError or RuntimeError.
+    """
+    made_from = (ROOT / lock).read_bytes() + sys.version.encode() + sysconfig.get_platform().encode()
     home = cache.directory() / f"env-{_key(made_from)}"
-    for each in [lock, ROOT / "requirements-test.txt"] if tests else [lock]:
+    for each in (ROOT / lock, *(ROOT / name for name in more)):
         done = home / f"{each.stem}-{_key(each.read_bytes())}.installed"
         with alone(home):
             if not done.exists():
@@ -101,22 +104,18 @@ def _install(home: Path, lock: Path) -> None:
     command = [_uv(), "pip", "install", "--python", str(home / "bin" / "python")]
     # Not with a GPU: a local CPU build of torch would pass for the same version.
     folders = [] if hardware.has_gpu() else pip_setting("find-links")
-    command += [f"--find-links={folder}" for folder in folders]
-    indexes = [f"--default-index={index}" for index in pip_setting("index-url")[-1:]]
-    torch = re.search(r"^(torch==\S+)\+cpu", pins, re.MULTILINE)
+    command += ["--no-deps", *(f"--find-links={folder}" for folder in folders)]
+    torch = re.search(r"^torch==\S+\+cpu", pins, re.MULTILINE)
     if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):
         try:
             urllib.request.urlopen(PYTORCH_CPU_INDEX, timeout=5).close()
         except OSError:
-            say(f"PyTorch's own index does not answer: {torch[1]} comes from PyPI, with CUDA, 6.1 GB in all, not 3.5.")
-            # It computes the same on a CPU, but needs its CUDA libraries to load; the GPU lock has their versions.
-            run([*command, *indexes, f"--constraint={ROOT / 'requirements.txt'}", torch[1]])
-            override = home / "override.txt"
-            override.write_text(torch[1])
-            command.append(f"--override={override}")
+            say("PyTorch's own index does not answer: torch comes from PyPI, with CUDA, 6.1 GB in all instead of 3.5.")
+            lock = lock.with_stem(f"{lock.stem}-pypi")
         else:
-            run([*command, f"--default-index={PYTORCH_CPU_INDEX}", "--no-deps", torch[0]])
-    run([*command, *indexes, "--no-deps", "-r", str(lock)])
+            run([*command, f"--default-index={PYTORCH_CPU_INDEX}", torch[0]])
+    indexes = [f"--default-index={index}" for index in pip_setting("index-url")[-1:]]
+    run([*command, *indexes, "-r", str(lock)])
     say(f"Installed in {time.monotonic() - began:.0f} s.")
 
 

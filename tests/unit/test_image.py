@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ["requirements.txt", "requirements-cpu.txt", "requirements-test.txt"]
+LOCKS = ["requirements.txt", "requirements-cpu.txt", "requirements-cpu-pypi.txt", "requirements-test.txt"]
 SOURCES = sorted(path.name for path in (ROOT / "requirements").iterdir())
 MEDIA_AND_LOGS = {
     ".whl", ".jpg", ".jpeg", ".png", ".webp", ".svg", ".gif", ".avif", ".heic", ".mp4", ".mov", ".avi", ".wmv",
@@ -96,9 +96,25 @@ def test_cog_yaml_says_what_the_image_needs():
     }
 
 
-def test_every_value_in_cog_yaml_has_its_reason_beside_it():
+def test_the_cpu_image_is_the_gpu_image_but_for_what_the_hardware_needs():
+    """Cog installs into the system's Python without a GPU, and pip would look for torch's CPU build."""
+    gpu, cpu = cog_yaml(), yaml.safe_load((ROOT / "cog-cpu.yaml").read_text())
+    shared = ["python_version", "sdk_version"]
+    assert cpu["build"] == {name: gpu["build"][name] for name in shared} | {
+        "python_requirements": "requirements-cpu-pypi.txt",
+        "system_packages": ["g++"],
+        "run": [gpu["build"]["run"][0].replace("--break-system-packages ", "")],
+    }
+    only_gpu = {"VLLM_USE_FLASHINFER_SAMPLER=0", "UV_PYTHON_INSTALL_DIR=/opt/python"}
+    only_cpu = {"PIP_NO_DEPS=1", "COG_MAX_CONCURRENCY=32"}
+    assert {*cpu["environment"]} == {*gpu["environment"]} - only_gpu | only_cpu
+    assert cpu["predict"] == gpu["predict"]
+
+
+@pytest.mark.parametrize("file", ["cog.yaml", "cog-cpu.yaml"])
+def test_every_value_in_cog_yaml_has_its_reason_beside_it(file):
     """A reason stands on the line itself or on a comment line just above it."""
-    text = (ROOT / "cog.yaml").read_text().splitlines()
+    text = (ROOT / file).read_text().splitlines()
     bare = [
         line
         for above, line in pairwise(text)
@@ -152,7 +168,8 @@ def test_a_lock_holds_plain_pins_only(lock):
 def test_the_locks_agree_on_every_package_they_share():
     """What is tested without a GPU is what the image runs; only torch's build differs."""
     cpu = {name: version.removesuffix("+cpu") for name, version in pins("requirements-cpu.txt").items()}
-    for other in (pins("requirements.txt"), pins("requirements-test.txt")):
+    for other in map(pins, LOCKS):
+        other = {name: version.removesuffix("+cpu") for name, version in other.items()}
         shared = cpu.keys() & other.keys()
         assert {name: cpu[name] for name in shared} == {name: other[name] for name in shared}
 
