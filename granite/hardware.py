@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sysconfig
+from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,8 @@ NO_GPU = (
     "nvidia-smi works (driver 580 or newer) and the NVIDIA Container Toolkit is installed."
 )
 
+NO_NUMA = "libnuma.so.1 is missing, without which vLLM does not compute on a CPU; apt-get install libnuma1."
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -41,9 +44,11 @@ class Hardware:
 
     @classmethod
     def detect(cls) -> Hardware:
-        """Raises OperatorError where the installed vLLM needs a GPU and there is none."""
+        """Raises OperatorError for what the installed vLLM needs and this machine lacks."""
         if is_for_gpus() and not has_gpu():
             raise OperatorError(NO_GPU)
+        if not is_for_gpus() and find_library("numa") is None:
+            raise OperatorError(NO_NUMA)
         affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
             gpu=has_gpu(),

@@ -5,10 +5,8 @@ import contextlib
 import json
 import os
 import sys
-import time
 from typing import Any
 
-from granite import hardware
 from granite.cli import environment, inputs, schema
 from granite.errors import GraniteError, InvalidInput
 from granite.serving.health import without_prefix
@@ -57,31 +55,19 @@ def main() -> int:
 
 
 def _predict(request: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
-    from rich.console import Console
-
     from granite.cli.client import events
-    from granite.cli.server import Server
-    from granite.settings import Settings
+    from granite.cli.server import ready
 
-    began = time.monotonic()
-    # On a CPU, compiling the model takes longer than one answer can gain from it.
-    eager = {} if hardware.has_gpu() else {"enforce_eager": True}
-    engine_args = {**eager, **Settings.from_environment().engine_args}
     chunks: list[str] = []
-    with Server({"ENGINE_ARGS": json.dumps(engine_args)}) as server:
-        # On a terminal one live line, in a pipe plain lines.
-        with Console(stderr=True).status("Starting the server …") as status:
-            server.wait(status.update if sys.stderr.isatty() else environment.say)
-        environment.say(f"Ready after {time.monotonic() - began:.0f} s.")
-        # Closed before the server is stopped, whatever happens here: Cog waits for open responses.
-        with contextlib.closing(events(server.url, request)) as stream:
-            for event, data in stream:
-                if event == "output":
-                    chunks.append(data["chunk"])
-                    if not arguments.prediction:
-                        print(data["chunk"], end="", flush=True)
-                elif event == "log" and arguments.logs:
-                    print(data["data"], end="", file=sys.stderr)
+    # The stream is closed before the server is stopped, whatever happens here: Cog waits for open responses.
+    with ready() as server, contextlib.closing(events(server.url, request)) as stream:
+        for event, data in stream:
+            if event == "output":
+                chunks.append(data["chunk"])
+                if not arguments.prediction:
+                    print(data["chunk"], end="", flush=True)
+            elif event == "log" and arguments.logs:
+                print(data["data"], end="", file=sys.stderr)
     if chunks and not arguments.prediction:
         print()
     return {**data, "input": request, "output": chunks}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -10,15 +11,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Self
 
 import yaml
+from rich.console import Console
 
 from granite import hardware
 from granite.cli import schema
-from granite.cli.environment import ROOT
+from granite.cli.environment import ROOT, say
 from granite.errors import OperatorError
 from granite.serving.health import NoHealth, health, without_prefix
 from granite.settings import Settings
@@ -148,7 +151,7 @@ class Server(ForegroundServer):
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
         if kind is OperatorError:
-            print(f"The server's log is {self.log}.", file=sys.stderr)
+            say(f"The server's log is {self.log}.")
         else:
             self.log.unlink()
 
@@ -173,3 +176,18 @@ class Server(ForegroundServer):
             if last != (last := f"{phase} {seconds // 10}"):
                 report(f"{phase} … {seconds} s")
             time.sleep(0.25)
+
+
+@contextlib.contextmanager
+def ready(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """A server for one person, from when it is READY; progress goes to stderr. Raises OperatorError."""
+    began = time.monotonic()
+    # On a CPU, compiling the model takes longer than a few answers can gain from it.
+    eager = {} if hardware.has_gpu() else {"enforce_eager": True}
+    engine_args = json.dumps({**eager, **Settings.from_environment().engine_args})
+    with Server({"ENGINE_ARGS": engine_args, **extra}) as server:
+        # On a terminal one live line, in a pipe plain lines.
+        with Console(stderr=True).status("Starting the server …") as status:
+            server.wait(status.update if sys.stderr.isatty() else say)
+        say(f"Ready after {time.monotonic() - began:.0f} s.")
+        yield server

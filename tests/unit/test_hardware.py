@@ -41,6 +41,16 @@ def test_the_cuda_build_is_known_by_its_name(tmp_path, monkeypatch, name):
     assert is_for_gpus() is (name == "vllm")
 
 
+def test_the_cpu_build_without_libnuma_names_it(monkeypatch):
+    """vLLM only warns, and is then broken."""
+    monkeypatch.setattr(hardware, "is_for_gpus", lambda: False)
+    monkeypatch.setattr(hardware, "find_library", lambda name: None)
+    with pytest.raises(OperatorError) as caught:
+        Hardware.detect()
+    sentence = "libnuma.so.1 is missing, without which vLLM does not compute on a CPU; apt-get install libnuma1."
+    assert str(caught.value) == sentence
+
+
 def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(monkeypatch):
     monkeypatch.setattr(hardware, "is_for_gpus", lambda: True)
     monkeypatch.setattr(hardware, "has_gpu", lambda: False)
