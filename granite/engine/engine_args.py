@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
+from granite import cache
 from granite.engine import parallel
 from granite.errors import SettingsError, suggestion
 from granite.hardware import Hardware
@@ -22,6 +23,9 @@ CPU_CONTEXT = 8192
 
 MAX_LORAS = 8
 """Adapters in one batch on a GPU: each takes memory beside the model's, used or not. Requests for a ninth wait."""
+
+COMPILED = {"VLLM_CACHE_ROOT": "vllm", "TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
+"""Where what is compiled at start is kept: the variable, and the directory in our cache."""
 
 GPU: dict[str, Any] = {
     "dtype": "bfloat16",
@@ -62,6 +66,9 @@ def check_names(arguments: dict[str, Any], known: Collection[str]) -> None:
 def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapping[str, str] = os.environ) -> None:
     """Set what vLLM reads from the environment, unless the operator has. Call before vLLM is imported."""
     environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    # By default some of it is in /tmp and in ~/.triton, which a container loses.
+    for name, folder in COMPILED.items():
+        environ.setdefault(name, str(cache.directory() / folder))
     if hardware.gpu:
         # FlashInfer's sampler compiles itself at start-up, which fails on a host without nvcc or ninja. vLLM does not use
         # it for a request with a seed, and every request here has one.

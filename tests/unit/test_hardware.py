@@ -4,7 +4,7 @@ import pytest
 
 from granite import hardware
 from granite.errors import OperatorError
-from granite.hardware import Hardware, count_gpus, has_bfloat16, is_for_gpus
+from granite.hardware import Hardware, count_gpus, has_bfloat16, is_for_gpus, loads
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,14 @@ def test_the_cuda_build_is_known_by_its_name(tmp_path, monkeypatch, name):
     assert is_for_gpus() is (name == "vllm")
 
 
+def test_a_library_loads_or_not():
+    assert (loads("libc.so.6"), loads("libabsent.so.1")) == (True, False)
+
+
 def test_the_cpu_build_without_libnuma_names_it(monkeypatch):
     """vLLM only warns, and is then broken."""
     monkeypatch.setattr(hardware, "is_for_gpus", lambda: False)
-    monkeypatch.setattr(hardware, "find_library", lambda name: None)
+    monkeypatch.setattr(hardware, "loads", lambda library: library != "libnuma.so.1")
     with pytest.raises(OperatorError) as caught:
         Hardware.detect()
     sentence = "libnuma.so.1 is missing, without which vLLM does not compute on a CPU; apt-get install libnuma1."

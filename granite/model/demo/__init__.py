@@ -36,6 +36,7 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
     finds the weights there. `fill` writes into a hidden directory of it. `report` gets a sentence for each step. Raises
     WeightsError, also if `target` holds something else.
     """
+    fix = "set XDG_CACHE_HOME to another directory, or COG_WEIGHTS to a model's" if target is None else "choose another"
     target = (target or directory()).absolute()
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -53,7 +54,7 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
         finally:
             os.close(lock)
     except OSError as error:
-        raise WeightsError(f"Cannot write the demo weights to {target}: {error.strerror or error}.") from error
+        raise WeightsError(f"Cannot write the demo weights to {target}: {error.strerror or error}; {fix}.") from error
     return target
 
 

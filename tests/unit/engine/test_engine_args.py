@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from granite import cache
 from granite.engine import engine_args
 from granite.model.adapters import Adapter
 from granite.model.weights import Weights
@@ -78,6 +79,7 @@ def test_the_environment_follows_the_hardware_unless_the_operator_has_set_it(har
     settings = Settings(engine_args={"tensor_parallel_size": 3})
     environ, operators = {}, dict.fromkeys(variables, "the operator's")
     engine_args.set_environment(settings, hardware, environ)
-    assert environ == variables
+    compiled = {name: str(cache.directory() / folder) for name, folder in engine_args.COMPILED.items()}
+    assert environ == variables | compiled
     engine_args.set_environment(settings, hardware, operators)
     assert set(operators.values()) == {"the operator's"}

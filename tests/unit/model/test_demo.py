@@ -3,6 +3,7 @@
 import fcntl
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_damaged_old_and_unfinished_weights_are_made_again(tmp_path, spoil):
     ("target", "sentence"),
     [
         ("", "{root} holds something other than demo weights; choose an empty directory."),
-        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: Not a directory."),
+        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: Not a directory; choose another."),
     ],
 )
 def test_nothing_else_is_overwritten(tmp_path, target, sentence):
@@ -94,6 +95,24 @@ def test_nothing_else_is_overwritten(tmp_path, target, sentence):
         demo.write(print, tmp_path / target, fill)
     assert str(caught.value) == sentence.format(root=tmp_path)
     assert content(tmp_path) == {"thesis.tex": b""}
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(WeightsError) as caught:
+        demo.write(print, fill=fill)
+    assert str(caught.value) == (
+        f"Cannot write the demo weights to {demo.directory()}: Not a directory; set XDG_CACHE_HOME to another "
+        "directory, or COG_WEIGHTS to a model's."
+    )
+
+
+def test_an_image_has_one_place_for_a_volume(monkeypatch):
+    """Whoever runs it: a user without a home has no ~/.cache."""
+    monkeypatch.setenv("GRANITE_ENVIRONMENT", "image")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert cache.directory() == Path("/cache/granite-cog")
 
 
 def test_a_missing_package_is_named():
