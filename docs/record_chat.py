@@ -12,7 +12,13 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 WIDTH = 96
-LINES = ("/seed 1", "What is the capital of France?", "/system You are a pirate.", "Where do you keep your gold?", "/quit")
+LINES = (
+    "/seed 1",
+    "What is the capital of France?",
+    "/system You are a pirate.",
+    "Where do you keep your gold?",
+    "/quit",
+)
 
 
 def main() -> None:

@@ -29,6 +29,9 @@ ROOT = Path(__file__).resolve().parents[2]
 UV = "uv==0.13.9"
 """Installs a lock in a fifth of pip's time. Pinned: its flags and its reading of a lock change between versions."""
 
+PIP_PYTHON = getattr(sys, "_base_executable", sys.executable)
+"""The Python outside of any environment: ours have no pip."""
+
 PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyPI has no CPU build of PyTorch. Used unless a local folder of wheels has one."""
 
@@ -48,12 +51,12 @@ def enter(*, tests: bool = False) -> None:
         sys.exit(str(error))
     except (OSError, RuntimeError) as error:
         sys.exit(f"Cannot install: {error}; set XDG_CACHE_HOME to another directory.")
-    if Path(sys.prefix).resolve() == home.resolve():
-        return
     # Three processes import vLLM; without cached bytecode each compiles it again, in 10 s of processor time.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # coglet starts its worker as `python` from PATH.
     os.environ["PATH"] = f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    if Path(sys.prefix).resolve() == home.resolve():
+        return
     python = str(home / "bin" / "python")
     sys.stdout.flush()
     os.execv(python, [python, *sys.orig_argv[1:]])
@@ -66,7 +69,7 @@ def ensure(lock: str, *more: str) -> Path:
     """
     made_from = (ROOT / lock).read_bytes() + sys.version.encode() + sysconfig.get_platform().encode()
     home = cache.directory() / f"env-{_key(made_from)}"
-    for each in (ROOT / lock, *(ROOT / name for name in more)):
+    for each in (ROOT / name for name in (lock, *more)):
         done = home / f"{each.stem}-{_key(each.read_bytes())}.installed"
         with alone(home):
             if not done.exists():
@@ -125,7 +128,7 @@ def _uv() -> str:
     program = home / "bin" / "uv"
     if not program.exists():
         options = ["--quiet", "--disable-pip-version-check", "--root-user-action=ignore", "--no-deps"]
-        run([sys.executable, "-m", "pip", "install", *options, "--target", str(home), UV])
+        run([PIP_PYTHON, "-m", "pip", "install", *options, "--target", str(home), UV])
     return str(program)
 
 
@@ -134,7 +137,7 @@ def pip_setting(name: str) -> list[str]:
 
     Not for `extra-index-url`: with uv the first index that has a package would hide PyPI's versions of it.
     """
-    command = [sys.executable, "-m", "pip", "config", "list"]
+    command = [PIP_PYTHON, "-m", "pip", "config", "list"]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
     keys = (f"global.{name}", f"install.{name}", f":env:.{name}")

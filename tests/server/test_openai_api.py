@@ -1,4 +1,4 @@
-"""The OpenAI API beside the Cog API, on one real engine, with the clients that people have."""
+"""The OpenAI API beside the Cog API, on one real engine."""
 
 import concurrent.futures
 import json
@@ -9,13 +9,11 @@ import jsonschema
 import openai
 import psutil
 import pytest
-from langchain_openai import ChatOpenAI
-from pydantic import BaseModel
 
 from granite.cli.server import CPU_CONCURRENCY
 from tests.conftest import KEY
 from tests.predictions import DEADLINE, answer, engine_is_idle, error_of, events, predicted
-from tests.samples import BOOK, BOSTON, FILES, FRANCE, GREEDY, MODEL, NAMED, TOOL_SCHEMAS, TOOLS
+from tests.samples import BOOK, BOSTON, FILES, FRANCE, GREEDY, MODEL, NAMED, TOOLS
 
 OTHER_FORM = {"logprobs", "sampling_params", "adapter", "stream"}
 """Inputs of predict() that the OpenAI API has in another form."""
@@ -218,25 +216,6 @@ def test_responses_answer_as_chats_do(client):
     assert response.usage.input_tokens == again.usage.prompt_tokens
 
 
-class Book(BaseModel):
-    """A book."""
-
-    title: str
-    year: int
-
-
-def test_openais_client_parses_structured_output(client):
-    """Of a chat and of a response."""
-    book = "Describe the book Moby Dick."
-    chat = client.chat.completions.parse(
-        model=MODEL, messages=[{"role": "user", "content": book}], response_format=Book, temperature=0
-    )
-    assert isinstance(chat.choices[0].message.parsed, Book)
-    assert isinstance(
-        client.responses.parse(model=MODEL, input=book, text_format=Book, temperature=0).output_parsed, Book
-    )
-
-
 def test_one_engine_serves_both_apis(server):
     """One EngineCore process, one copy of the weights."""
     names = [process.name() for process in psutil.Process(server.pid).children(recursive=True)]
@@ -304,35 +283,3 @@ def test_metrics_are_vllms_and_ours(cog, http):
         assert time.monotonic() < deadline, now
     assert metric(http, "granite_time_to_first_chunk_seconds_count") == first + 2
     assert metric(http, tokens) >= generated + 8
-
-
-@pytest.fixture(scope="module")
-def langchain(http):
-    return ChatOpenAI(
-        base_url=f"{http.base_url}/v1", api_key=KEY, model=MODEL, temperature=0, max_completion_tokens=96, max_retries=0
-    )
-
-
-def test_langchain_invokes_and_streams(langchain):
-    """The same text both ways."""
-    message = langchain.invoke("What is the capital of France?")
-    assert "Paris" in message.content
-    assert message.usage_metadata["output_tokens"] > 0
-    assert "".join(chunk.content for chunk in langchain.stream("What is the capital of France?")) == message.content
-
-
-def test_langchain_calls_tools(langchain):
-    """A forced call's arguments fit their schema, and its result can be sent back."""
-    message = langchain.bind_tools(TOOLS, tool_choice="get_weather").invoke(BOSTON[0]["content"])
-    (call,) = message.tool_calls
-    assert call["name"] == "get_weather"
-    jsonschema.validate(call["args"], TOOL_SCHEMAS["get_weather"])
-    result = {"role": "tool", "content": '{"temperature": 21}', "tool_call_id": call["id"]}
-    without = langchain.bind_tools(TOOLS, tool_choice="none")
-    assert without.invoke([("user", BOSTON[0]["content"]), message, result]).content
-
-
-@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-def test_langchain_structures_output(langchain, method):
-    structured = langchain.with_structured_output(Book, method=method)
-    assert isinstance(structured.invoke("Describe the book Moby Dick."), Book)

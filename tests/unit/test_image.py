@@ -13,6 +13,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.txt", "requirements-cpu.txt", "requirements-cpu-pypi.txt", "requirements-test.txt"]
+CLIENTS = "requirements-clients.txt"
+"""In an environment of its own."""
 SOURCES = sorted(path.name for path in (ROOT / "requirements").iterdir())
 MEDIA_AND_LOGS = {
     ".whl", ".jpg", ".jpeg", ".png", ".webp", ".svg", ".gif", ".avif", ".heic", ".mp4", ".mov", ".avi", ".wmv",
@@ -39,7 +41,7 @@ def pins(path: str) -> dict[str, str]:
             found |= pins(f"requirements/{line.removeprefix('-r ')}")
         elif "==" in line:
             name, version = line.split("#")[0].strip().split("==")
-            found[name] = version
+            found[name.partition("[")[0]] = version
     return found
 
 
@@ -143,7 +145,7 @@ def test_the_image_has_the_cuda_that_torch_is_built_for():
     assert toolkit.split(".")[:2] == cog_yaml()["build"]["cuda"].split(".")
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, CLIENTS])
 def test_a_lock_is_compiled_for_the_image_s_python(lock):
     """The lock's second line is the command that made it."""
     command = (ROOT / lock).read_text().splitlines()[1]
@@ -156,7 +158,7 @@ def test_ci_runs_the_image_s_python():
     assert "{}.{}".format(*sys.version_info) == cog_yaml()["build"]["python_version"]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, CLIENTS])
 def test_a_lock_holds_plain_pins_only(lock):
     """Cog drops markers and hashes and cannot read a dotted name; a host belongs to the machine, not to the lock."""
     plain = re.compile(r"[a-z0-9-]+==[0-9][a-z0-9.+]*")
@@ -196,7 +198,9 @@ def test_every_direct_pin_has_its_reason(source):
         ("gpu.in", "requirements.txt"),
         ("gpu.constraints.txt", "requirements.txt"),
         ("cpu.in", "requirements-cpu.txt"),
+        ("cpu-pypi.overrides.txt", "requirements-cpu-pypi.txt"),
         ("test.in", "requirements-test.txt"),
+        ("clients.in", CLIENTS),
     ],
 )
 def test_a_lock_holds_what_its_source_pins(source, lock):
@@ -209,10 +213,14 @@ def test_a_lock_holds_what_its_source_pins(source, lock):
     assert {name: locked.get(name) for name in wanted} == wanted
 
 
-def test_the_cpu_lock_holds_nothing_that_the_overrides_drop():
-    """CUDA builds of these break transformers on a machine without a GPU."""
-    dropped = {line.split(" ;")[0] for line in lines("requirements/cpu.overrides.txt")}
-    assert dropped & pins("requirements-cpu.txt").keys() == set()
+@pytest.mark.parametrize(
+    ("overrides", "lock"),
+    [("cpu", "requirements-cpu.txt"), ("cpu", "requirements-cpu-pypi.txt"), ("clients", CLIENTS)],
+)
+def test_a_lock_holds_nothing_that_its_overrides_drop(overrides, lock):
+    """CUDA builds of some break transformers on a machine without a GPU."""
+    dropped = {line.split(" ;")[0] for line in lines(f"requirements/{overrides}.overrides.txt")}
+    assert dropped & pins(lock).keys() == set()
 
 
 def test_how_cog_finds_weights(tmp_path):

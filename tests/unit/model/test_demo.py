@@ -86,7 +86,10 @@ def test_damaged_old_and_unfinished_weights_are_made_again(tmp_path, spoil):
     ("target", "sentence"),
     [
         ("", "{root} holds something other than demo weights; choose an empty directory."),
-        ("thesis.tex/demo", "Cannot write the demo weights to {root}/thesis.tex/demo: Not a directory; choose another."),
+        (
+            "thesis.tex/demo",
+            "Cannot write the demo weights to {root}/thesis.tex/demo: Not a directory; choose another.",
+        ),
     ],
 )
 def test_nothing_else_is_overwritten(tmp_path, target, sentence):
