@@ -47,6 +47,7 @@ def variables(port: int, operator: Mapping[str, str], *, gpu: bool) -> dict[str,
     """The environment of a server: what the image sets and a build bakes in, overridden by the operator's variables."""
     cog = yaml.safe_load((ROOT / "cog.yaml").read_text())
     image = dict(pair.split("=", 1) for pair in cog["environment"])
+    del image["GRANITE_ENVIRONMENT"]  # true in an image alone
     # Without it Cog runs one prediction at a time.
     concurrency = Settings.model_fields["cog_max_concurrency"].default if gpu else CPU_CONCURRENCY
     build = {"COG_MAX_CONCURRENCY": str(concurrency), "COG_PREDICT_TYPE_STUB": str(ROOT / cog["predict"])}

@@ -258,6 +258,23 @@ def test_the_openai_api_is_the_only_way_in():
     assert container()["args"][1:] == server.command("127.0.0.1")[1:]
 
 
+def test_compose_without_a_gpu_changes_only_what_the_hardware_asks_for():
+    class Loader(yaml.SafeLoader):
+        """Knows Compose's tag for what an override takes away."""
+
+    Loader.add_constructor("!reset", lambda loader, node: "taken away")
+    assert yaml.load((ROOT / "deploy" / "compose.cpu.yaml").read_text(), Loader) == {
+        "services": {
+            "server": {
+                "image": "granite-cpu",
+                "environment": {"COG_WEIGHTS": "taken away", "COG_MAX_CONCURRENCY": "32"},
+                "deploy": "taken away",
+                "shm_size": "1g",
+            }
+        }
+    }
+
+
 def test_compose_publishes_on_loopback_alone():
     """Both ports, and no server without a key."""
     service = compose()["services"]["server"]

@@ -14,6 +14,7 @@ def test_the_environment_is_what_an_image_has(gpu, concurrency):
     """An empty variable counts as not set: without COG_MAX_CONCURRENCY, Cog would run one prediction at a time."""
     variables = server.variables(5000, {"COG_MAX_CONCURRENCY": "", "PORT": "6000"}, gpu=gpu)
     names = ("COG_MAX_CONCURRENCY", "COG_PREDICT_TYPE_STUB", "LOG_FORMAT", "PORT")
+    assert "GRANITE_ENVIRONMENT" not in variables
     assert [variables[name] for name in names] == [concurrency, f"{ROOT}/predict.py:Predictor", "console", "5000"]
 
 
