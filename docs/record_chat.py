@@ -1,6 +1,6 @@
 """Record docs/chat.svg: a conversation with a real server, as a terminal shows it.
 
-In the environment of the tests: script/test brings it, script/setup prints its directory.
+$(script/setup)/bin/python docs/record_chat.py, after `script/test --fast`, which installs pexpect.
 """
 
 import io

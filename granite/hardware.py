@@ -21,16 +21,17 @@ def has_gpu() -> bool:
 
 
 NO_GPU = (
-    "No NVIDIA GPU is visible, and this server is built for one; start its container with --gpus all, on a host where "
-    "nvidia-smi works (driver 580 or newer) and the NVIDIA Container Toolkit is installed."
+    "This server needs an NVIDIA GPU and sees none; start the container with --gpus all, on a host with NVIDIA's driver "
+    "(580 or newer) and the NVIDIA Container Toolkit."
 )
 
-NO_NUMA = "libnuma.so.1 is missing, without which vLLM does not compute on a CPU; apt-get install libnuma1."
+NO_NUMA = "vLLM needs libnuma.so.1 on a CPU; install it: apt-get install libnuma1."
 
 
 @dataclass(frozen=True)
 class Hardware:
     gpu: bool
+    """Whether the server computes on a GPU: its vLLM decides."""
     gpus: int | None
     """None: unknown (WSL 2, or a slice of a GPU)."""
     cores: tuple[int, ...]
@@ -40,7 +41,7 @@ class Hardware:
     compiler: bool
     """Whether PyTorch can compile for the CPU: it needs g++ and Python's headers."""
     shared_memory: int | None
-    """Bytes free in /dev/shm; None: there is none to run out of."""
+    """Bytes free in /dev/shm; None if it does not exist."""
 
     @classmethod
     def detect(cls) -> Hardware:
@@ -51,7 +52,7 @@ class Hardware:
             raise OperatorError(NO_NUMA)
         affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
-            gpu=has_gpu(),
+            gpu=is_for_gpus(),
             gpus=count_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev")),
             cores=tuple(sorted(affinity)),
             bfloat16=has_bfloat16(Path("/proc/cpuinfo")),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from granite.cli import environment
 from tests.predictions import DEADLINE, chunks_of
-from tests.samples import BOOK, BOSTON, FRANCE, MODEL, TOOLS
+from tests.samples import BOOK, BOSTON, FRANCE, GREEDY, MODEL, TOOLS
 
 DIRECTORY = Path("tests/clients")
 MOBY_DICK = [{"role": "user", "content": "Describe the book Moby Dick."}]
@@ -15,9 +15,12 @@ WEATHER = {"type": "function", "function": {"name": "get_weather"}}
 QUESTION = FRANCE[0]["content"]
 RAW = f"<|start_of_role|>user<|end_of_role|>{QUESTION}<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
 RESULT = '{"temperature": 21}'
-ASKED = {
+LONG = {**GREEDY, "max_tokens": 96}
+"""Enough for a call."""
+
+REQUEST = {
     "model": MODEL,
-    "max_tokens": 96,
+    "max_tokens": LONG["max_tokens"],
     "question": QUESTION,
     "raw": RAW,
     "weather": BOSTON[0]["content"],
@@ -46,17 +49,17 @@ def run(command, home, **variables):
     return done.stdout
 
 
-def received(program, home, url, key, asked, **variables):
+def received(program, home, url, key, request, **variables):
     """What the client in a program received."""
-    return json.loads(run([python(), str(DIRECTORY / program), url, key, json.dumps(asked)], home, **variables))
+    return json.loads(run([python(), str(DIRECTORY / program), url, key, json.dumps(request)], home, **variables))
 
 
 def ask(cog, messages, **inputs):
-    """What the Cog API answers to a chat, greedily: see `said`."""
-    return said(chunks_of(cog, messages=messages, temperature=0, max_tokens=ASKED["max_tokens"], **inputs))
+    """What the Cog API answers to a chat, greedily: see `text_or_calls`."""
+    return text_or_calls(chunks_of(cog, messages=messages, **LONG, **inputs))
 
 
-def said(chunks):
+def text_or_calls(chunks):
     """The calls, without their random ids, or else the text, in an answer of any kind."""
     if not chunks[0].startswith('{"object": "chat.completion'):
         return "".join(chunks)

@@ -3,6 +3,7 @@
 import queue
 import socket
 import threading
+import time
 import uuid
 
 import httpx
@@ -31,20 +32,20 @@ class Prediction(threading.Thread):
         self.body |= {"status": "starting", "output": None, "error": None, "logs": "", "metrics": {}, "urls": urls}
 
     def run(self):
-        completed = None
-        for _ in range(100):  # Cog can answer 409 although slots are free
-            for event, data, _ in events(self._cog, self.body["input"], id=self.id):
-                if event == "output":
-                    self.body |= {"status": "processing", "output": [*(self.body["output"] or []), data["chunk"]]}
-                    self._events.put(("output", data["chunk"]))
-                elif event == "completed":
-                    completed = data
-            if completed:
-                break
-        self.body |= completed or {"status": "failed", "error": "Cog takes no request."}
-        if self.body["error"]:
-            self._events.put(("error", self.body["error"]))
-        self._events.put(("done", "{}"))
+        completed, deadline = None, time.monotonic() + DEADLINE
+        try:
+            while not completed and time.monotonic() < deadline:  # Cog can answer 409 although slots are free
+                for event, data, _ in events(self._cog, self.body["input"], id=self.id):
+                    if event == "output":
+                        self.body |= {"status": "processing", "output": [*(self.body["output"] or []), data["chunk"]]}
+                        self._events.put(("output", data["chunk"]))
+                    elif event == "completed":
+                        completed = data
+        finally:
+            self.body |= completed or {"status": "failed", "error": "Cog takes no request."}
+            if self.body["error"]:
+                self._events.put(("error", self.body["error"]))
+            self._events.put(("done", "{}"))
 
     def stream(self):
         """Server-sent events. Each has an id: Replicate's Python client drops those without."""

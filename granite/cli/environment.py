@@ -37,7 +37,7 @@ PYTORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def enter(*, tests: bool = False) -> None:
-    """Run this process in the environment: return if it does, else make the environment and start over in it."""
+    """Return if this process runs in the environment; otherwise install it and start over in it."""
     # Unwind: by default the last two end a process at once, and leave the installer or the server running.
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:
@@ -63,7 +63,7 @@ def enter(*, tests: bool = False) -> None:
 
 
 def ensure(lock: str, *more: str) -> Path:
-    """Install the environment of a lock, and more locks on top of it, unless they are; return its directory.
+    """Install a lock into its environment, and `more` on top, unless that is done; return the directory.
 
     Raises OperatorError, OSError or RuntimeError.
     """
@@ -71,6 +71,8 @@ def ensure(lock: str, *more: str) -> Path:
     home = cache.directory() / f"env-{_key(made_from)}"
     for each in (ROOT / name for name in (lock, *more)):
         done = home / f"{each.stem}-{_key(each.read_bytes())}.installed"
+        if done.exists():
+            continue
         with alone(home):
             if not done.exists():
                 _install(home, each)

@@ -56,7 +56,7 @@ def main() -> int:
 
 def _predict(request: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     from granite.cli.client import events
-    from granite.cli.server import ready
+    from granite.cli.own_server import ready
 
     chunks: list[str] = []
     # The stream is closed before the server is stopped, whatever happens here: Cog waits for open responses.

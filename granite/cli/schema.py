@@ -22,7 +22,7 @@ from granite.errors import OperatorError
 PREDICT = ROOT / "predict.py"
 
 WRITTEN = Path(".cog", "openapi_schema.json")
-"""Below the working directory of Cog's server, which without it validates nothing, sets no defaults and does not stream."""
+"""Relative to the server's working directory. Without it Cog does not validate, apply defaults or stream."""
 
 JSON_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "dict": "object"}
 ITEMS: dict[str, Any] = {name: {"type": kind} for name, kind in {**JSON_TYPES, "dict[str, Any]": "object"}.items()}
@@ -146,7 +146,7 @@ def _refuse(line: int, fix: str) -> NoReturn:
 
 def main() -> None:
     description = "Print the OpenAPI schema of predict.py as Cog writes it, in one line; write it to .cog as well."
-    epilog = "Exit 1: predict.py contains something that Cog would drop or misread; stderr names its line."
+    epilog = "Exit 1: Cog would drop or misread something in predict.py, or .cog cannot be written; stderr says what."
     argparse.ArgumentParser(prog="script/schema", description=description, epilog=epilog).parse_args()
     try:
         text = document(PREDICT.read_text())

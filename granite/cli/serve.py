@@ -16,15 +16,15 @@ def address_error(host: str, port: str) -> str | None:
     if not port.isdecimal() or not 0 < int(port) < 65536:
         return f"PORT must be from 1 to 65535, got {port}."
     reasons = {
-        errno.EADDRINUSE: f"Port {port} is in use; set PORT to a free one, such as PORT={int(port) % 65535 + 1}.",
-        errno.EACCES: f"Port {port} needs more rights than this user has; set PORT to one above 1023.",
+        errno.EADDRINUSE: f"Port {port} is in use; set PORT to a free one.",
+        errno.EACCES: f"Port {port} requires root; set PORT above 1023.",
     }
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, int(port)))
         except OSError as error:
-            other = f"--host {host} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all its networks."
+            other = f"--host {host} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all interfaces."
             return reasons.get(error.errno or 0, other)
     return None
 
@@ -34,8 +34,8 @@ def main() -> int:
         prog="script/serve",
         description="Run the Cog HTTP server on $PORT (default 5000) until it is interrupted. The port has no "
         "authentication: keep it on loopback or on a private network. With $OPENAI_PORT the OpenAI API is served, too.",
-        epilog="Ready when /health-check says READY. Ctrl-C lets running requests finish for $SHUTDOWN_GRACE (30 s); a "
-        "second one does not. Settings are environment variables; docs/operations.md lists them.",
+        epilog="Ready when /health-check says READY. Ctrl-C lets running requests finish for up to $SHUTDOWN_GRACE "
+        "(30 s); a second Ctrl-C stops at once. Settings are environment variables; docs/operations.md lists them.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     host = parser.parse_args().host

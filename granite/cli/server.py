@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -11,13 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any, Self
 
 import yaml
-from rich.console import Console
 
 from granite import hardware
 from granite.cli import schema
@@ -76,9 +73,10 @@ class ForegroundServer:
     """
 
     def __init__(self, extra: Mapping[str, str], host: str, port: int) -> None:
-        """Raises SettingsError."""
+        """Raises OperatorError."""
         self._host = host
         self._grace = Settings.from_environment().shutdown_grace
+        self._directory = schema.working_directory()
         self.variables = variables(port, {**os.environ, **extra}, gpu=hardware.has_gpu())
 
     def __enter__(self) -> Self:
@@ -89,7 +87,7 @@ class ForegroundServer:
         """`output`: a file; None: this process's own stdout and stderr."""
         self._process = subprocess.Popen(
             command(self._host),
-            cwd=schema.working_directory(),
+            cwd=self._directory,
             env=self.variables,
             stdout=output,
             stderr=None if output is None else subprocess.STDOUT,
@@ -135,7 +133,7 @@ class Server(ForegroundServer):
     """A Cog server on a free port of this machine's loopback.
 
     `log`: the file with its output, which may contain prompts: only its owner can read it, and it is kept only if the
-    server failed.
+    server failed or ended by itself.
     """
 
     def __init__(self, extra: Mapping[str, str]) -> None:
@@ -150,8 +148,9 @@ class Server(ForegroundServer):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        failed = self._process.poll() is not None or (kind is not None and issubclass(kind, OperatorError))
         self.stop()
-        if kind is OperatorError:
+        if failed:
             say(f"The server's log is {self.log}.")
         else:
             self.log.unlink()
@@ -177,18 +176,3 @@ class Server(ForegroundServer):
             if last != (last := f"{phase} {seconds // 10}"):
                 report(f"{phase} … {seconds} s")
             time.sleep(0.25)
-
-
-@contextlib.contextmanager
-def ready(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
-    """A server for one person, from when it is READY; progress goes to stderr. Raises OperatorError."""
-    began = time.monotonic()
-    # On a CPU, compiling the model takes longer than a few answers can gain from it.
-    eager = {} if hardware.has_gpu() else {"enforce_eager": True}
-    engine_args = json.dumps({**eager, **Settings.from_environment().engine_args})
-    with Server({"ENGINE_ARGS": engine_args, **extra}) as server:
-        # On a terminal one live line, in a pipe plain lines.
-        with Console(stderr=True).status("Starting the server …") as status:
-            server.wait(status.update if sys.stderr.isatty() else say)
-        say(f"Ready after {time.monotonic() - began:.0f} s.")
-        yield server

@@ -84,7 +84,8 @@ def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapp
 def _cpu(hardware: Hardware, ranks: int) -> dict[str, Any]:
     return {
         "dtype": "bfloat16" if hardware.bfloat16 else "float32",
-        "worker_extension_cls": "granite.engine.worker.Worker",
+        # Importing it silences a warning for each tensor.
+        "worker_extension_cls": "granite.engine.worker.QuietWorker",
         "max_model_len": CPU_CONTEXT,
         # A seeded request whose prefill is split kills the CPU engine ("CPU Generator does not use offset"), and every
         # request here has a seed. So the longest prompt must fit into one batch.

@@ -14,7 +14,7 @@ from granite.model.weights import Weights
 from granite.settings import Settings
 
 SHARED_MEMORY = 256 * 2**20
-"""Bytes that must be free in /dev/shm where workers are processes of their own: vLLM's message queues are made there."""
+"""Bytes that must be free in /dev/shm when workers are separate processes, for vLLM's message queues."""
 
 TENSOR, DATA, PIPELINE = "tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size"
 
@@ -39,8 +39,8 @@ def check(settings: Settings, hardware: Hardware, weights: Weights) -> None:
     free = hardware.shared_memory
     if (count > 1 or not hardware.gpu) and free is not None and free < SHARED_MEMORY:
         raise SettingsError(
-            f"/dev/shm has {free >> 20} MiB free, and vLLM's processes need {SHARED_MEMORY >> 20}; start the container "
-            "with --shm-size 1g (in Compose: shm_size)."
+            f"/dev/shm has {free >> 20} MiB free, and vLLM's processes need {SHARED_MEMORY >> 20} MiB; start the container "
+            "with --shm-size 1g (in Compose: shm_size; in Kubernetes: a volume in memory)."
         )
     rows = json.loads((weights.directory / "config.json").read_bytes()).get("vocab_size", 0)
     padded = math.ceil(rows / 64) * 64  # as vLLM pads it before it shares the rows out

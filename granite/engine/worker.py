@@ -1,10 +1,10 @@
-"""What each of vLLM's worker processes does before it loads the model."""
+"""Silence one warning in vLLM's worker processes, which import this module as `worker_extension_cls`."""
 
 import logging
 
-# The demo weights are float32, as their source: vLLM warns of each of their tensors that it rounds to bfloat16.
+# vLLM warns of each tensor of the float32 demo weights that it rounds to bfloat16.
 logging.getLogger("vllm.model_executor.models.utils").setLevel(logging.ERROR)
 
 
-class Worker:
-    """Mixed into vLLM's own worker, whose process imports this module for it (`worker_extension_cls`)."""
+class QuietWorker:
+    """Mixed into vLLM's own worker; its module is what counts."""

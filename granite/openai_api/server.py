@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ def bind(settings: Settings) -> socket.socket | None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
         except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(f"Port {port} is in use; set OPENAI_PORT to a free one.") from None
             reason = (error.strerror or str(error)).lower()
             raise SettingsError(f"OPENAI_PORT={port} at OPENAI_HOST={host} cannot be used: {reason}.") from None
         on_error.pop_all()

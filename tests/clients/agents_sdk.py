@@ -8,20 +8,20 @@ from agents.models.openai_chatcompletions import OpenAIChatCompletionsModel
 from agents.models.openai_responses import OpenAIResponsesModel
 from openai import AsyncOpenAI
 
-url, key, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+url, key, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 set_tracing_disabled(True)
 
 
 @function_tool
 def get_weather(city: str) -> str:
     """Weather of a city, now."""
-    return asked["result"]
+    return request["result"]
 
 
 def ran(model):
-    settings = ModelSettings(tool_choice="required", temperature=0, max_tokens=asked["max_tokens"])
+    settings = ModelSettings(tool_choice="required", temperature=0, max_tokens=request["max_tokens"])
     result = Runner.run_sync(
-        Agent(name="Clerk", model=model, tools=[get_weather], model_settings=settings), asked["weather"]
+        Agent(name="Clerk", model=model, tools=[get_weather], model_settings=settings), request["weather"]
     )
     calls = [item.raw_item for item in result.new_items if item.type == "tool_call_item"]
     return [[{"name": call.name, "arguments": call.arguments} for call in calls], result.final_output]
@@ -37,8 +37,8 @@ print(
     json.dumps(
         {
             "tool": {"type": "function", "function": function},
-            "chats": ran(OpenAIChatCompletionsModel(asked["model"], client)),
-            "responses": ran(OpenAIResponsesModel(asked["model"], client)),
+            "chats": ran(OpenAIChatCompletionsModel(request["model"], client)),
+            "responses": ran(OpenAIResponsesModel(request["model"], client)),
         }
     )
 )

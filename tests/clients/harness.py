@@ -6,7 +6,7 @@ import sys
 import lm_eval
 from lm_eval.tasks import TaskManager
 
-url, asked = sys.argv[1], json.loads(sys.argv[3])  # the key is in OPENAI_API_KEY, where the harness reads it
+url, request = sys.argv[1], json.loads(sys.argv[3])  # the key is in OPENAI_API_KEY, where the harness reads it
 tasks = TaskManager(include_path="tests/clients", include_defaults=False)
 print(
     json.dumps(
@@ -15,7 +15,7 @@ print(
                 [sample["doc"], sample["filtered_resps"]]
                 for sample in lm_eval.simple_evaluate(
                     model=model,
-                    model_args={"base_url": f"{url}/{route}", "model": asked["model"], "max_retries": 1, **arguments},
+                    model_args={"base_url": f"{url}/{route}", "model": request["model"], "max_retries": 1, **arguments},
                     tasks=[task],
                     task_manager=tasks,
                     apply_chat_template=task == "capitals_chat",
@@ -23,7 +23,7 @@ print(
                 )["samples"][task]
             ]
             for task, model, route, arguments in (
-                ("capitals", "local-completions", "completions", {"tokenizer": asked["weights"]}),
+                ("capitals", "local-completions", "completions", {"tokenizer": request["weights"]}),
                 ("capitals_chat", "local-chat-completions", "chat/completions", {}),
             )
         }

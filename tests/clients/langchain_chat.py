@@ -5,30 +5,30 @@ import sys
 
 from langchain_openai import ChatOpenAI
 
-url, key, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-settings = {"base_url": url, "api_key": key, "model": asked["model"], "temperature": 0, "max_retries": 0}
-chat = ChatOpenAI(max_completion_tokens=asked["max_tokens"], **settings)
-schema = {"title": "book", "description": "A book.", **asked["schema"]}
+url, key, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+settings = {"base_url": url, "api_key": key, "model": request["model"], "temperature": 0, "max_retries": 0}
+chat = ChatOpenAI(max_completion_tokens=request["max_tokens"], **settings)
+schema = {"title": "book", "description": "A book.", **request["schema"]}
 
-whole = chat.invoke(asked["question"])
-called = chat.bind_tools(asked["tools"], tool_choice="get_weather").invoke(asked["weather"])
-result = {"role": "tool", "content": asked["result"], "tool_call_id": called.tool_calls[0]["id"]}
+whole = chat.invoke(request["question"])
+called = chat.bind_tools(request["tools"], tool_choice="get_weather").invoke(request["weather"])
+result = {"role": "tool", "content": request["result"], "tool_call_id": called.tool_calls[0]["id"]}
 streamed = None
-for chunk in chat.bind_tools(asked["tools"], tool_choice="get_weather").stream(asked["weather"]):
+for chunk in chat.bind_tools(request["tools"], tool_choice="get_weather").stream(request["weather"]):
     streamed = chunk if streamed is None else streamed + chunk
 print(
     json.dumps(
         {
             "invoke": [whole.content, whole.usage_metadata["input_tokens"], whole.usage_metadata["output_tokens"]],
-            "stream": "".join(chunk.content for chunk in chat.stream(asked["question"])),
-            "responses": ChatOpenAI(use_responses_api=True, **settings).invoke(asked["question"]).text,
+            "stream": "".join(chunk.content for chunk in chat.stream(request["question"])),
+            "responses": ChatOpenAI(use_responses_api=True, **settings).invoke(request["question"]).text,
             "tools": [[call["name"], call["args"]] for call in called.tool_calls],
             "tools, streamed": [[call["name"], call["args"]] for call in streamed.tool_calls],
-            "tool's result": chat.bind_tools(asked["tools"])
-            .invoke([("user", asked["weather"]), called, result])
+            "tool's result": chat.bind_tools(request["tools"])
+            .invoke([("user", request["weather"]), called, result])
             .content,
             **{
-                method: chat.with_structured_output(schema, method=method).invoke(asked["book"])
+                method: chat.with_structured_output(schema, method=method).invoke(request["book"])
                 for method in ("json_schema", "function_calling")
             },
         }

@@ -12,35 +12,35 @@ class Book(BaseModel):
     year: int
 
 
-url, key, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+url, key, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 client = OpenAI(base_url=url, api_key=key, max_retries=0)
-chat = {"model": asked["model"], "temperature": 0, "max_tokens": asked["max_tokens"]}
-response = {"model": asked["model"], "temperature": 0, "max_output_tokens": asked["max_tokens"]}
+chat = {"model": request["model"], "temperature": 0, "max_tokens": request["max_tokens"]}
+response = {"model": request["model"], "temperature": 0, "max_output_tokens": request["max_tokens"]}
 
 
 def user(text):
     return [{"role": "user", "content": text}]
 
 
-whole = client.chat.completions.create(messages=user(asked["question"]), **chat)
+whole = client.chat.completions.create(messages=user(request["question"]), **chat)
 chunks = list(
     client.chat.completions.create(
-        messages=user(asked["question"]), stream=True, stream_options={"include_usage": True}, **chat
+        messages=user(request["question"]), stream=True, stream_options={"include_usage": True}, **chat
     )
 )
 called = client.chat.completions.create(
-    messages=user(asked["weather"]), tools=asked["tools"], tool_choice=asked["named"], **chat
+    messages=user(request["weather"]), tools=request["tools"], tool_choice=request["named"], **chat
 )
-parsed = client.chat.completions.parse(messages=user(asked["book"]), response_format=Book, **chat)
-scored = client.completions.create(prompt=asked["raw"], echo=True, logprobs=1, **chat).choices[0]
-replied = client.responses.create(input=asked["question"], **response)
-with client.responses.stream(input=asked["question"], **response) as stream:
+parsed = client.chat.completions.parse(messages=user(request["book"]), response_format=Book, **chat)
+scored = client.completions.create(prompt=request["raw"], echo=True, logprobs=1, **chat).choices[0]
+replied = client.responses.create(input=request["question"], **response)
+with client.responses.stream(input=request["question"], **response) as stream:
     deltas = [event.delta for event in stream if event.type == "response.output_text.delta"]
     final = stream.get_final_response()
-tools = [{"type": "function", **tool["function"]} for tool in asked["tools"]]
-named = {"type": "function", "name": asked["named"]["function"]["name"]}
-(call,) = client.responses.create(input=asked["weather"], tools=tools, tool_choice=named, **response).output
-described = client.responses.parse(input=asked["book"], text_format=Book, **response)
+tools = [{"type": "function", **tool["function"]} for tool in request["tools"]]
+named = {"type": "function", "name": request["named"]["function"]["name"]}
+(call,) = client.responses.create(input=request["weather"], tools=tools, tool_choice=named, **response).output
+described = client.responses.parse(input=request["book"], text_format=Book, **response)
 print(
     json.dumps(
         {

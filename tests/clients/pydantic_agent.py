@@ -10,9 +10,9 @@ from pydantic_ai import Agent, NativeOutput
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 
-url, key, asked = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-model = OpenAIChatModel(asked["model"], provider=OpenAIProvider(base_url=url, api_key=key))
-settings = {"temperature": 0, "max_tokens": asked["max_tokens"]}
+url, key, request = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+model = OpenAIChatModel(request["model"], provider=OpenAIProvider(base_url=url, api_key=key))
+settings = {"temperature": 0, "max_tokens": request["max_tokens"]}
 
 
 class Book(BaseModel):
@@ -28,12 +28,12 @@ class Capital(BaseModel):
 
 async def main():
     text = Agent(model, model_settings=settings)
-    async with text.run_stream(asked["question"]) as stream:
+    async with text.run_stream(request["question"]) as stream:
         streamed = "".join([delta async for delta in stream.stream_text(delta=True)])
-    book = await Agent(model, output_type=NativeOutput(Book), model_settings=settings).run(asked["book"])
-    capital = await Agent(model, output_type=Capital, model_settings=settings).run(asked["question"])
+    book = await Agent(model, output_type=NativeOutput(Book), model_settings=settings).run(request["book"])
+    capital = await Agent(model, output_type=Capital, model_settings=settings).run(request["question"])
     return {
-        "text": (await text.run(asked["question"])).output,
+        "text": (await text.run(request["question"])).output,
         "streamed": streamed,
         "schema": book.output.model_dump(),
         "tool": capital.output.model_dump(),

@@ -1,8 +1,8 @@
 // Replicate's client for Node: run, whole and polled, and stream.
 import Replicate from "replicate";
 
-const [url, key, asked] = process.argv.slice(2);
-const { model, version, input } = JSON.parse(asked);
+const [url, key, request] = process.argv.slice(2);
+const { model, version, input } = JSON.parse(request);
 const replicate = new Replicate({ baseUrl: `${url}/v1`, auth: key });
 
 let streamed = "";

@@ -5,11 +5,13 @@ import re
 import subprocess
 import sys
 
+import httpx2
 import pexpect
 import pytest
 
 from granite.cli import chat
 from granite.cli.environment import ROOT
+from granite.errors import InvalidInput
 from tests.conftest import KEY
 
 ENVIRONMENT = {**os.environ, "PYTHON": sys.executable, "OPENAI_API_KEY": KEY, "TERM": "dumb"}
@@ -59,8 +61,8 @@ def test_a_conversation_is_what_the_api_answers(terminal, http):
     assert shown(terminal, "/reset") == ""
     assert shown(terminal, "/system You are a pirate.") == ""
     assert shown(terminal, '"""Say', 'hello."""') == reply(http, "Say\nhello.", system="You are a pirate.")
-    assert shown(terminal, "/sed 7") == "/sed 7 is not a command; /help lists them."
-    assert shown(terminal, "/seed seven") == "/seed seven is not a command; /help lists them."
+    assert shown(terminal, "/sed 7") == "`/sed` is unknown; see /help."
+    assert shown(terminal, "/seed seven") == "`/seed` takes another value; see /help."
     assert shown(terminal, "/help") == chat.HELP
 
 
@@ -92,7 +94,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_chat(terminal):
     terminal.expect_exact("[stopped]")
     terminal.expect_exact(PROMPT)
     terminal.sendintr()
-    terminal.expect_exact("/quit or Ctrl-D leaves.")
+    terminal.expect_exact("Type /quit or press Ctrl-D to leave.")
     terminal.expect_exact(PROMPT)
     assert shown(terminal, "Hi") != ""
 
@@ -131,7 +133,31 @@ def test_a_wrong_key_or_address_is_one_sentence(pipe, http):
     sentence = "The API key is missing or wrong; send it as `Authorization: Bearer KEY`.\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", sentence)
     ran = pipe("Hi", "--url", "127.0.0.1:9")
-    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "http://127.0.0.1:9/v1/models: Connection error.\n")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (
+        1,
+        "",
+        "http://127.0.0.1:9/v1 does not answer as an OpenAI API (APIConnectionError).\n",
+    )
+
+
+def test_an_empty_pipe_starts_no_server(pipe):
+    ran = pipe(" \n")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", "The piped message is empty.\n")
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        (httpx2.Response(502, text="<html>"), "InternalServerError"),
+        (httpx2.Response(404, json={"detail": "Not Found"}), "NotFoundError"),
+        (httpx2.Response(200, text="<html>"), "AttributeError"),
+    ],
+)
+def test_what_is_not_an_openai_api_is_one_sentence(monkeypatch, response, kind):
+    monkeypatch.setattr("httpx2.HTTPTransport.handle_request", lambda self, request: response)
+    with pytest.raises(InvalidInput) as caught:
+        chat.Chat("server")
+    assert str(caught.value) == f"http://server/v1 does not answer as an OpenAI API ({kind})."
 
 
 def test_without_an_address_it_starts_a_server_and_stops_it(pipe):

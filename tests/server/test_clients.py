@@ -5,16 +5,29 @@ import json
 import pytest
 
 from granite.model import demo
-from tests.client_programs import ASKED, DIRECTORY, MOBY_DICK, QUESTION, RAW, WEATHER, ask, python, received, run, turns
+from tests.client_programs import (
+    DIRECTORY,
+    LONG,
+    MOBY_DICK,
+    QUESTION,
+    RAW,
+    REQUEST,
+    WEATHER,
+    ask,
+    python,
+    received,
+    run,
+    turns,
+)
 from tests.conftest import KEY
 from tests.predictions import answer
-from tests.samples import BOOK, BOSTON, FRANCE, GREEDY, MODEL, TOOLS
+from tests.samples import BOOK, BOSTON, FRANCE, MODEL, TOOLS
 
 
 @pytest.fixture
 def client(http, tmp_path):
     """What the client in a program received."""
-    return lambda program, **variables: received(program, tmp_path, f"{http.base_url}/v1", KEY, ASKED, **variables)
+    return lambda program, **variables: received(program, tmp_path, f"{http.base_url}/v1", KEY, REQUEST, **variables)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +38,7 @@ def text(cog):
 @pytest.fixture(scope="module")
 def usage(cog):
     """The tokens of that answer."""
-    return json.loads(answer(cog, messages=FRANCE, **GREEDY))["usage"]
+    return json.loads(answer(cog, messages=FRANCE, **LONG))["usage"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +55,7 @@ def book(cog):
 def test_openais_client(cog, client, text, usage, call, book):
     got = client("openai_client.py")
     continued, tokens, logprobs = got.pop("completion")
-    assert continued == RAW + answer(cog, prompt=RAW, **GREEDY)
+    assert continued == RAW + answer(cog, prompt=RAW, **LONG)
     assert "".join(tokens) == f"{continued}<|end_of_text|>"
     assert (logprobs[0], len(logprobs), max(logprobs[1:]) <= 0) == (None, len(tokens), True)
     counts = [usage["prompt_tokens"], usage["completion_tokens"]]
@@ -114,8 +127,8 @@ def scored(http, context, continuation):
 
 def test_the_evaluation_harness(cog, http, tmp_path):
     """The log likelihood of every choice, from token ids, and every generated answer."""
-    asked = {"model": MODEL, "weights": str(demo.directory())}
-    got = received("harness.py", tmp_path, f"{http.base_url}/v1", KEY, asked, OPENAI_API_KEY=KEY)
+    request = {"model": MODEL, "weights": str(demo.directory())}
+    got = received("harness.py", tmp_path, f"{http.base_url}/v1", KEY, request, OPENAI_API_KEY=KEY)
     rows = json.loads((DIRECTORY / "capitals.json").read_text(encoding="utf-8"))
     assert got == {
         "capitals": [

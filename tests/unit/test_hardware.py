@@ -28,6 +28,14 @@ def test_bfloat16_needs_instructions_for_it(tmp_path, flag, expected):
     assert has_bfloat16(tmp_path / "absent") is False
 
 
+@pytest.mark.parametrize("build_for_gpus", [True, False])
+def test_the_vllm_that_is_installed_decides(monkeypatch, build_for_gpus):
+    """The CPU image computes on the CPU, whatever the host has."""
+    monkeypatch.setattr(hardware, "has_gpu", lambda: True)
+    monkeypatch.setattr(hardware, "is_for_gpus", lambda: build_for_gpus)
+    assert Hardware.detect().gpu is build_for_gpus
+
+
 def test_this_machine_has_cores():
     assert Hardware.detect().cores
 
@@ -51,8 +59,7 @@ def test_the_cpu_build_without_libnuma_names_it(monkeypatch):
     monkeypatch.setattr(hardware, "loads", lambda library: library != "libnuma.so.1")
     with pytest.raises(OperatorError) as caught:
         Hardware.detect()
-    sentence = "libnuma.so.1 is missing, without which vLLM does not compute on a CPU; apt-get install libnuma1."
-    assert str(caught.value) == sentence
+    assert str(caught.value) == "vLLM needs libnuma.so.1 on a CPU; install it: apt-get install libnuma1."
 
 
 def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(monkeypatch):
@@ -61,6 +68,6 @@ def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(m
     with pytest.raises(OperatorError) as caught:
         Hardware.detect()
     assert str(caught.value) == (
-        "No NVIDIA GPU is visible, and this server is built for one; start its container with --gpus all, on a host "
-        "where nvidia-smi works (driver 580 or newer) and the NVIDIA Container Toolkit is installed."
+        "This server needs an NVIDIA GPU and sees none; start the container with --gpus all, on a host with NVIDIA's "
+        "driver (580 or newer) and the NVIDIA Container Toolkit."
     )

@@ -10,7 +10,6 @@ trained on. It answers like a model of its size, not like Granite.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,10 @@ Report = Callable[[str], None]
 Fill = Callable[[Path, Report], None]
 
 
+LOCK, PARTIAL = ".demo.lock", ".demo.partial"
+"""In the target: the file that its writer locks, and the directory that it fills first."""
+
+
 def directory() -> Path:
     """Where the demo weights are by default. Raises WeightsError if the model's package is missing."""
     return cache.directory() / f"demo-{_key()}"
@@ -32,41 +35,39 @@ def directory() -> Path:
 def write(report: Report, target: Path | None = None, fill: Fill = files.write) -> Path:
     """Make the demo weights in `target` (None: the default directory) unless they are there, and return it.
 
-    Nothing outside the target is written: it may be a mounted volume. The writer locks it; another process waits, then
-    finds the weights there. `fill` writes into a hidden directory of it. `report` gets a sentence for each step. Raises
+    Nothing outside the target is written: it may be a mounted volume. One process writes; another waits, then finds the
+    weights there. `fill` writes into a hidden directory of the target. `report` gets a sentence for each step. Raises
     WeightsError, also if `target` holds something else.
     """
     fix = "set XDG_CACHE_HOME to another directory, or COG_WEIGHTS to a model's" if target is None else "choose another"
     target = (target or directory()).absolute()
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        lock = os.open(target, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                report(f"Another process is writing the demo weights to {target}; waiting for it.")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_complete(target):
-                report(f"The demo weights are already in {target}.")
-            else:
-                _replace(target, fill, report)
-        finally:
-            os.close(lock)
+        if not _is_complete(target):
+            target.mkdir(parents=True, exist_ok=True)
+            if not checkpoint.is_demo(target) and any(file.name not in (LOCK, PARTIAL) for file in target.iterdir()):
+                raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
+            with (target / LOCK).open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    report(f"Another process is writing the demo weights to {target}; waiting for it.")
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if not _is_complete(target):
+                    _replace(target, fill, report)
+                    return target
+        report(f"The demo weights are already in {target}.")
     except OSError as error:
         raise WeightsError(f"Cannot write the demo weights to {target}: {error.strerror or error}; {fix}.") from error
     return target
 
 
 def _replace(target: Path, fill: Fill, report: Report) -> None:
-    partial = target / ".demo.partial"
+    partial = target / PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
-    if any(target.iterdir()) and not checkpoint.is_demo(target):
-        raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
     card = {"model": "SmolLM2-135M-Instruct as a Granite checkpoint", "license": "Apache-2.0", "key": _key()}
     partial.mkdir()
     fill(partial, report)
-    # Without its configuration this is no model yet, but with its card it is ours to write.
+    # Without config.json the directory is not yet a model; with the card it may be overwritten.
     (target / "config.json").unlink(missing_ok=True)
     (target / checkpoint.DEMO_CARD).write_text(json.dumps(card, indent=2) + "\n")
     for file in sorted(partial.iterdir(), key=lambda file: file.name == "config.json"):

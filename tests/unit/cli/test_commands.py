@@ -8,7 +8,7 @@ import pytest
 from granite.cli.environment import ROOT
 
 EMPTY = 'The prompt is empty; give one, such as script/predict "What is granite?"'
-NO_ADDRESS = "--host {} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all its networks."
+NO_ADDRESS = "--host {} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all interfaces."
 
 
 @pytest.fixture

@@ -34,6 +34,6 @@ def test_an_invalid_port_is_refused(port):
 def test_a_taken_port_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        sentence = f"Port {port} is in use; set PORT to a free one, such as PORT={port + 1}."
+        sentence = f"Port {port} is in use; set PORT to a free one."
         assert serve.address_error("127.0.0.1", str(port)) == sentence
     assert serve.address_error("127.0.0.1", str(port)) is None

@@ -39,7 +39,7 @@ def test_a_gpu_serves_the_whole_context_and_a_cpu_never_splits_a_prefill(build, 
         "max_num_batched_tokens": 8192,
         "kv_cache_memory_bytes": 2 * 2**30,
         "enforce_eager": False,
-        "worker_extension_cls": "granite.engine.worker.Worker",
+        "worker_extension_cls": "granite.engine.worker.QuietWorker",
     }
 
 

@@ -56,8 +56,8 @@ def test_workers_need_shared_memory(check, machine, given):
     with pytest.raises(SettingsError) as caught:
         check(docker, **given)
     assert str(caught.value) == (
-        "/dev/shm has 64 MiB free, and vLLM's processes need 256; start the container with --shm-size 1g (in Compose: "
-        "shm_size)."
+        "/dev/shm has 64 MiB free, and vLLM's processes need 256 MiB; start the container with --shm-size 1g (in Compose: "
+        "shm_size; in Kubernetes: a volume in memory)."
     )
     check(dataclasses.replace(docker, shared_memory=parallel.SHARED_MEMORY), **given)
     check(dataclasses.replace(GPU, shared_memory=64 * 2**20))

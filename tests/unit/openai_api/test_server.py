@@ -25,7 +25,7 @@ def test_a_port_that_is_in_use_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError) as caught:
             bind(Settings(openai_port=port))
-    assert str(caught.value) == f"OPENAI_PORT={port} at OPENAI_HOST=127.0.0.1 cannot be used: address already in use."
+    assert str(caught.value) == f"Port {port} is in use; set OPENAI_PORT to a free one."
 
 
 async def test_it_serves_until_it_is_stopped():
