@@ -67,8 +67,8 @@ class Predictor(BasePredictor):
             description="The user's prompt. One that begins with <|start_of_role|> is sent as it is.", default=""
         ),
         system_prompt: str | None = Input(description="Replaces the default system prompt.", default=None),
-        max_tokens: int = Input(description="Most tokens to generate.", default=512, ge=1),
-        min_tokens: int = Input(description="Fewest tokens to generate.", default=0, ge=0),
+        max_tokens: int = Input(description="Maximum number of tokens to generate.", default=512, ge=1),
+        min_tokens: int = Input(description="Minimum number of tokens to generate.", default=0, ge=0),
         temperature: float = Input(
             description="Randomness of the answer: 0 always takes the likeliest token.", default=0.6, ge=0, le=2
         ),
@@ -99,7 +99,7 @@ class Predictor(BasePredictor):
             default=None,
         ),
         documents: list[dict[str, Any]] | None = Input(
-            description="Documents to answer from, each with text, and doc_id or title if you like.", default=None
+            description="Documents to answer from, each with text and optionally doc_id and title.", default=None
         ),
         tools: list[dict[str, Any]] | None = Input(
             description="Functions that the model may call, in OpenAI's format.", default=None
@@ -157,9 +157,9 @@ class Predictor(BasePredictor):
         add_generation_prompt: bool = Input(
             description="End the prompt with the start of the assistant's turn.", default=True
         ),
-        max_completion_tokens: int | None = Input(description="Another name of max_tokens.", default=None, ge=1),
+        max_completion_tokens: int | None = Input(description="Another name for max_tokens.", default=None, ge=1),
         stop_sequences: str | None = Input(
-            description="Another name of stop: texts separated by commas.", default=None
+            description="Another name for stop: texts separated by commas.", default=None
         ),
     ) -> ConcatenateIterator[str]:
         self.running.add_current(metrics.count_unanswered)

@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     arguments = parser().parse_args()
     environment.enter()
+    if arguments.command == "download":
+        os.environ["HF_HUB_OFFLINE"] = "0"  # an image says 1, for serving; read on import
     from granite.model import checkpoint, demo, download
 
     try:

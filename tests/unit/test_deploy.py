@@ -28,7 +28,7 @@ VERSIONS = ("1.34", "1.37")
 """The oldest that is meant, in which preStop's sleep is stable, and the newest whose schemas there are."""
 
 COG = ("COG_SETUP_TIMEOUT", "PORT")
-HUB = ("HF_HUB_OFFLINE", "HF_HOME", "HF_HUB_DISABLE_XET", "HF_TOKEN")
+HUB = ("HF_HOME", "HF_HUB_DISABLE_XET", "HF_TOKEN")
 
 MANIFESTS = ("deployment", "service", "autoscaler", "network-policy", "weights/claim", "weights/download")
 

@@ -44,7 +44,11 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
     try:
         if not _is_complete(target):
             target.mkdir(parents=True, exist_ok=True)
-            if not checkpoint.is_demo(target) and any(file.name not in (LOCK, PARTIAL) for file in target.iterdir()):
+            if not checkpoint.is_demo(target) and {file.name for file in target.iterdir()} - {
+                LOCK,
+                PARTIAL,
+                "README.md",
+            }:
                 raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
             with (target / LOCK).open("w") as lock:
                 try:

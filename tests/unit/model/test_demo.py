@@ -36,6 +36,12 @@ def test_of_several_writers_one_writes(tmp_path):
     assert [*tmp_path.iterdir()] == [tmp_path / "demo"]
 
 
+def test_the_tree_has_a_page_beside_its_weights(tmp_path):
+    (tmp_path / "README.md").write_text("How to fill this directory.")
+    demo.write(print, tmp_path, fill)
+    assert (tmp_path / "README.md").read_text() == "How to fill this directory."
+
+
 def test_a_writer_that_waits_says_so(tmp_path):
     """The other one ends when the line is out."""
     reports = []
