@@ -267,7 +267,7 @@ def test_compose_without_a_gpu_changes_only_what_the_hardware_asks_for():
         "services": {
             "server": {
                 "image": "granite-cpu",
-                "environment": {"COG_WEIGHTS": "taken away", "COG_MAX_CONCURRENCY": "32"},
+                "environment": {"COG_WEIGHTS": "taken away"},
                 "deploy": "taken away",
                 "shm_size": "1g",
             }

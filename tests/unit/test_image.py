@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from granite.cli.server import CPU_CONCURRENCY
+
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ["requirements.txt", "requirements-cpu.txt", "requirements-cpu-pypi.txt", "requirements-test.txt"]
 CLIENTS = "requirements-clients.txt"
@@ -110,6 +112,7 @@ def test_the_cpu_image_is_the_gpu_image_but_for_what_the_hardware_needs():
     only_gpu = {"VLLM_USE_FLASHINFER_SAMPLER=0", "UV_PYTHON_INSTALL_DIR=/opt/python"}
     assert {*cpu["environment"]} == {*gpu["environment"]} - only_gpu | {"PIP_NO_DEPS=1"}
     assert cpu["predict"] == gpu["predict"]
+    assert cpu["concurrency"] == {"max": CPU_CONCURRENCY}
 
 
 @pytest.mark.parametrize("file", ["cog.yaml", "cog-cpu.yaml"])
