@@ -44,11 +44,9 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
     try:
         if not _is_complete(target):
             target.mkdir(parents=True, exist_ok=True)
-            if not checkpoint.is_demo(target) and {file.name for file in target.iterdir()} - {
-                LOCK,
-                PARTIAL,
-                "README.md",
-            }:
+            # In this order: a writer's card is there before its other files.
+            others = {file.name for file in target.iterdir()} - {LOCK, PARTIAL, "README.md"}
+            if others and not checkpoint.is_demo(target):
                 raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
             with (target / LOCK).open("w") as lock:
                 try:
