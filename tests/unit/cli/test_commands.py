@@ -25,7 +25,7 @@ def run(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["predict", "chat", "serve", "lint", "setup", "test", "weights", "schema"])
+@pytest.mark.parametrize("command", ["predict", "chat", "serve", "lint", "setup", "test", "weights", "schema", "plan"])
 def test_help_needs_no_environment(run, command):
     ran = run(command, "--help")
     assert (ran.returncode, ran.stderr) == (0, "")
