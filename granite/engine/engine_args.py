@@ -27,6 +27,9 @@ MAX_LORAS = 8
 COMPILED = {"VLLM_CACHE_ROOT": "vllm", "TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
 """Where what is compiled at start is kept: the variable, and the directory in our cache."""
 
+SETUP_SECONDS = "1800"
+"""For the engine to start, unless COG_SETUP_TIMEOUT says how long Cog waits."""
+
 GPU: dict[str, Any] = {
     "dtype": "bfloat16",
     # The longest context that the memory can hold; vLLM logs it.
@@ -69,7 +72,12 @@ def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapp
     # By default some of it is in /tmp and in ~/.triton, which a container loses.
     for name, folder in COMPILED.items():
         environ.setdefault(name, str(cache.directory() / folder))
+    # vLLM's own limit of 600 s would end a cold start before Cog does.
+    environ.setdefault("VLLM_ENGINE_READY_TIMEOUT_S", environ.get("COG_SETUP_TIMEOUT") or SETUP_SECONDS)
     if hardware.gpu:
+        # As `vllm serve` has it, and vLLM on a CPU. The default, fork, is unsafe beside native threads, and the engine
+        # would inherit coglet's stdout: nobody reads what it then logs, the cause of a failed start included.
+        environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         # FlashInfer's sampler compiles itself at start-up, which fails on a host without nvcc or ninja. vLLM does not use
         # it for a request with a seed, and every request here has one.
         environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")

@@ -11,7 +11,7 @@ import msgspec
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
-from granite.engine import vllm_errors
+from granite.engine import limits, vllm_errors
 from granite.errors import InvalidInput
 from granite.request.control_tokens import END_OF_TEXT_ID
 from granite.request.request import Request
@@ -38,4 +38,5 @@ def sampling_params(request: Request, room: int, verify: Callable[[SamplingParam
     except Exception as error:  # msgspec, vLLM and xgrammar each raise their own kinds, and so does a recursive schema
         reason = WRONG_TYPE.sub(r"`\3` must be of type \1, got \2", vllm_errors.for_caller(error))
         raise InvalidInput(prefix + reason) from None
+    limits.check(params)
     return params

@@ -114,6 +114,7 @@ async def test_an_adapter_that_does_not_load_ends_the_engine():
 
 def verify(params):
     """Stands in for vLLM's check against a model, and knows no grammar of JSON."""
+    params._bad_words_token_ids = [[ord(character) for character in word] for word in params.bad_words]
     if params.structured_outputs and params.structured_outputs.json:
         raise ValueError(f"No grammar\nfor {params.structured_outputs.json}")
 
@@ -152,6 +153,32 @@ def test_what_vllm_refuses_is_one_sentence(given, sentence):
     with pytest.raises(InvalidInput) as caught:
         converted(**given)
     assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "most", "name", "end"),
+    [
+        (lambda size: {"allowed_token_ids": [*range(size)]}, 1024, "allowed_token_ids", ""),
+        (lambda size: {"logit_bias": {str(token): 1 for token in range(size)}}, 1024, "logit_bias", ""),
+        (lambda size: {"bad_words": ["x" * (size - 5), "y" * 5]}, 1024, "bad_words", ""),
+        (
+            lambda size: {"stop_token_ids": [*range(size)], "min_tokens": 1},
+            128,
+            "stop_token_ids",
+            " when `min_tokens` is set",
+        ),
+    ],
+)
+def test_what_would_end_the_engine_on_a_gpu_is_one_sentence(given, most, name, end):
+    """One more than its worker takes; the end of text, 0, is always a stop token."""
+    converted(**given(most))
+    with pytest.raises(InvalidInput) as caught:
+        converted(**given(most + 1))
+    assert str(caught.value) == f"`{name}` has {most + 1} tokens, but the engine takes {most}{end}; shorten it."
+
+
+def test_stop_tokens_count_only_beside_min_tokens():
+    assert len(converted(stop_token_ids=[*range(1, 1000)]).stop_token_ids) == 1000
 
 
 def test_a_new_vllm_brings_nothing_that_nobody_has_decided_on():

@@ -71,15 +71,22 @@ def test_what_the_machine_and_the_operator_change(build, hardware, loras, settin
 @pytest.mark.parametrize(
     ("hardware", "variables"),
     [
-        (GPU, {"VLLM_NO_USAGE_STATS": "1", "VLLM_USE_FLASHINFER_SAMPLER": "0"}),
-        (CPU, {"VLLM_NO_USAGE_STATS": "1", "VLLM_CPU_OMP_THREADS_BIND": "0|1|1", "VLLM_USE_AOT_COMPILE": "0"}),
+        (GPU, {"VLLM_WORKER_MULTIPROC_METHOD": "spawn", "VLLM_USE_FLASHINFER_SAMPLER": "0"}),
+        (CPU, {"VLLM_CPU_OMP_THREADS_BIND": "0|1|1", "VLLM_USE_AOT_COMPILE": "0"}),
     ],
 )
 def test_the_environment_follows_the_hardware_unless_the_operator_has_set_it(hardware, variables):
     settings = Settings(engine_args={"tensor_parallel_size": 3})
+    variables |= {"VLLM_NO_USAGE_STATS": "1", "VLLM_ENGINE_READY_TIMEOUT_S": "1800"}
     variables |= {name: str(cache.directory() / folder) for name, folder in engine_args.COMPILED.items()}
     environ, operators = {}, dict.fromkeys(variables, "the operator's")
     engine_args.set_environment(settings, hardware, environ)
     assert environ == variables
     engine_args.set_environment(settings, hardware, operators)
     assert set(operators.values()) == {"the operator's"}
+
+
+def test_the_engine_may_take_as_long_as_cog_waits():
+    environ = {"COG_SETUP_TIMEOUT": "900"}
+    engine_args.set_environment(Settings(), CPU, environ)
+    assert environ["VLLM_ENGINE_READY_TIMEOUT_S"] == "900"
