@@ -107,7 +107,13 @@ class Engine:
         config, tokenizer = self._llm.vllm_config, self._llm.renderer.get_tokenizer()
         models = (config.model_config, config.speculative_config, config.structured_outputs_config)
         room = self.context_length - prompt.tokens
-        return sampling.sampling_params(request, room, lambda params: params.verify(*models, tokenizer))
+
+        def verify(params: SamplingParams) -> None:
+            params.verify(*models, tokenizer)
+            # vLLM tokenizes bad words only when the request is sent, but they count against a limit.
+            params.update_from_tokenizer(tokenizer)
+
+        return sampling.sampling_params(request, room, verify)
 
     async def generate(
         self,
