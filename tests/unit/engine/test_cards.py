@@ -1,8 +1,11 @@
 """What vLLM does on each card."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from granite.engine.cards import CARDS, Card, find
+from granite.engine.cards import CARDS, PER_CHANNEL, Card, find
 from granite.errors import InvalidInput
 
 
@@ -39,6 +42,15 @@ def test_what_vllm_chooses():
         "H200": hopper,
         "B200": ("FLASHINFER", 16384, "fp8_per_channel", "untried"),
     }
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_vllm_says_so(card):
+    """`tests/server/test_cards.py` holds the table against vLLM's CUDA build."""
+    table = json.loads(Path("tests/data/cards.json").read_text())[card.name]
+    assert table[""]["attention"].split()[0] == card.attention
+    assert table[""]["max_num_batched_tokens"] == card.batch_tokens
+    assert ("error" in table[f"QUANTIZATION={PER_CHANNEL}"]) == (card.fp8 != PER_CHANNEL)
 
 
 @pytest.mark.parametrize(
