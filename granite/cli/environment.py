@@ -26,6 +26,8 @@ from granite.errors import OperatorError
 
 ROOT = Path(__file__).resolve().parents[2]
 
+GPU_LOCK = "requirements.txt"
+
 UV = "uv==0.13.9"
 """Installs a lock in a fifth of pip's time. Pinned: its flags and its reading of a lock change between versions."""
 
@@ -44,7 +46,7 @@ def enter(*, tests: bool = False) -> None:
             signal.signal(ending, lambda number, _: sys.exit(128 + number))
     if cache.in_image():  # its Python is the environment
         return
-    lock = "requirements.txt" if hardware.has_gpu() else "requirements-cpu.txt"
+    lock = GPU_LOCK if hardware.has_gpu() else "requirements-cpu.txt"
     try:
         home = ensure(lock, *(["requirements-test.txt"] if tests else []))
     except OperatorError as error:
@@ -107,8 +109,8 @@ def _install(home: Path, lock: Path) -> None:
     if not (home / "bin" / "python").exists():
         venv.create(home, with_pip=False, symlinks=True)
     command = [_uv(), "pip", "install", "--python", str(home / "bin" / "python")]
-    # Not with a GPU: a local CPU build of torch would pass for the same version.
-    folders = [] if hardware.has_gpu() else pip_setting("find-links")
+    # Not for a GPU: a local CPU build of torch would pass for the same version.
+    folders = [] if lock.name == GPU_LOCK else pip_setting("find-links")
     command += ["--no-deps", *(f"--find-links={folder}" for folder in folders)]
     torch = re.search(r"^torch==\S+\+cpu", pins, re.MULTILINE)
     if torch and not any([*Path(folder).glob("torch-*+cpu-*")] for folder in folders):

@@ -87,6 +87,7 @@ def toolkit(home, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_configuration_of_every_card(home, toolkit, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(MODEL))
     variables = {
