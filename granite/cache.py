@@ -1,6 +1,9 @@
 """Where this project keeps what it makes on a machine. Standard library only."""
 
+import fcntl
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -16,3 +19,15 @@ def directory() -> Path:
 def in_image() -> bool:
     """Whether this process runs in an image, as cog.yaml says there."""
     return os.environ.get("GRANITE_ENVIRONMENT") == "image"
+
+
+@contextmanager
+def locked(file: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Keep other processes out by a lock on a file, made if need be; `waiting` is called first if one of them is in."""
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

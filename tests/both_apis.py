@@ -42,7 +42,7 @@ class BothAPIs:
         with concurrent.futures.ThreadPoolExecutor(16) as threads:
             yield cls(
                 server,
-                f"http://127.0.0.1:{server.variables['OPENAI_PORT']}",
+                server.openai_url,
                 {"Authorization": f"Bearer {key}"} if key else {},
                 [own, *own.children(recursive=True)],
                 threads,

@@ -11,6 +11,7 @@ from granite.hardware import has_gpu
 from granite.settings import Settings
 from tests.collector import Collector
 from tests.predictions import DEADLINE
+from tests.samples import EXACT
 
 KEY = "a-key-of-the-tests"
 
@@ -33,12 +34,9 @@ for name in Settings.model_fields:
 
 @pytest.fixture(scope="session")
 def server():
-    """Both APIs with 32 slots each, and templates from requests.
-
-    Eager: compiling takes longer than all tests. In float32: bfloat16's likeliest token can change with the batch.
-    """
+    """Both APIs with 32 slots each, and templates from requests."""
     settings = {
-        "ENGINE_ARGS": json.dumps({"enforce_eager": True, "dtype": "float32"}),
+        "ENGINE_ARGS": json.dumps(EXACT),
         "TRUST_CHAT_TEMPLATE": "true",
         "OPENAI_PORT": str(free_port()),
         "OPENAI_API_KEY": KEY,
@@ -58,8 +56,9 @@ def cog(server):
 @pytest.fixture(scope="session")
 def http(server):
     """A client of the OpenAI API."""
-    url = f"http://127.0.0.1:{server.variables['OPENAI_PORT']}"
-    with httpx.Client(base_url=url, timeout=DEADLINE, headers={"Authorization": f"Bearer {KEY}"}) as client:
+    with httpx.Client(
+        base_url=server.openai_url, timeout=DEADLINE, headers={"Authorization": f"Bearer {KEY}"}
+    ) as client:
         yield client
 
 
@@ -81,12 +80,7 @@ def operated(lora_directory, collector):
 
     In float32: beside rounding, an adapter's sum would not show. The last test of test_operator.py kills it.
     """
-    arguments = {
-        "enforce_eager": True,
-        "dtype": "float32",
-        "otlp_traces_endpoint": collector.url,
-        "max_num_queued_tokens": 6000,
-    }
+    arguments = {**EXACT, "otlp_traces_endpoint": collector.url, "max_num_queued_tokens": 6000}
     settings = {
         "ADAPTERS": str(lora_directory),
         "ENGINE_ARGS": json.dumps(arguments),

@@ -8,6 +8,11 @@ FILES = {
 }
 """A request for each input that sets it."""
 
+EXACT = {"enforce_eager": True, "dtype": "float32"}
+"""Engine arguments. Eager: compiling takes longer than all tests. In float32: bfloat16's likeliest token can change with the
+batch.
+"""
+
 MODEL = "granite-demo"
 FRANCE = [{"role": "user", "content": "What is the capital of France?"}]
 BOSTON = [{"role": "user", "content": "What is the weather in Boston?"}]

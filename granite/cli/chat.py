@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from granite.cli import environment
+from granite.cli import environment, schema
 from granite.errors import GraniteError, InvalidInput
 
 HELP = """\
@@ -30,8 +30,8 @@ class Chat:
         with _sentences(self._url):
             self._model = self._client.models.list().data[0].id
         self._console, self._system, self._turns = Console(highlight=False), list[Any](), list[Any]()
-        # The Cog API's defaults; OpenAI's own are 1, 1 and no top_k.
-        self._options: dict[str, Any] = {"temperature": 0.6, "top_p": 0.9, "top_k": 50, "seed": None, "thinking": False}
+        inputs, names = schema.inputs(schema.PREDICT.read_text()), ("temperature", "top_p", "top_k", "seed", "thinking")
+        self._options = {name: inputs[name]["default"] for name in names}  # not OpenAI's own: 1, 1 and no top_k
 
     def answer(self, text: str) -> None:
         """Print an answer as it is generated; Ctrl-C stops it. Raises InvalidInput with the server's sentence."""

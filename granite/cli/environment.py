@@ -5,7 +5,6 @@ A machine with a GPU takes the GPU lock, any other the CPU lock. Standard librar
 """
 
 import ast
-import fcntl
 import hashlib
 import os
 import re
@@ -90,12 +89,8 @@ def _key(content: bytes) -> str:
 def alone(home: Path) -> Iterator[None]:
     """Let one process at a time make an environment; an incomplete one starts over."""
     home.parent.mkdir(parents=True, exist_ok=True)
-    with home.with_suffix(".lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"Another command is installing {home}; waiting for it …")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+    waiting = f"Another command is installing {home}; waiting for it …"
+    with cache.locked(home.with_suffix(".lock"), lambda: say(waiting)):
         if home.exists() and not [*home.glob("*.installed")]:
             shutil.rmtree(home)
         yield

@@ -20,7 +20,7 @@ def ready(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
     """Start a server, yield it once it is READY, stop it. Raises OperatorError."""
     began = time.monotonic()
     # On a CPU, compiling the model takes longer than a few answers can gain from it.
-    eager = {} if hardware.has_gpu() else {"enforce_eager": True}
+    eager = {} if hardware.is_for_gpus() else {"enforce_eager": True}
     engine_args = json.dumps({**eager, **Settings.from_environment().engine_args})
     with Server({"ENGINE_ARGS": engine_args, **extra}) as server:
         # On a terminal one live line, in a pipe plain lines.
@@ -33,6 +33,5 @@ def ready(extra: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
 @contextlib.contextmanager
 def openai_api() -> Iterator[str]:
     """The same, for the address of its OpenAI API. Raises OperatorError."""
-    port = free_port()
-    with ready({"OPENAI_HOST": "127.0.0.1", "OPENAI_PORT": str(port)}):
-        yield f"http://127.0.0.1:{port}"
+    with ready({"OPENAI_HOST": "127.0.0.1", "OPENAI_PORT": str(free_port())}) as server:
+        yield server.openai_url

@@ -35,7 +35,7 @@ def main() -> int:
     if arguments.json == "@-" or any(pair.endswith("=@-") for pair in pairs):
         environment.enter()
     try:
-        schemas = schema.inputs((environment.ROOT / "predict.py").read_text())
+        schemas = schema.inputs(schema.PREDICT.read_text())
         request = inputs.read(pairs, arguments.json, schemas)
         if not (request.get("prompt") or request.keys() & {"messages", "suffix"}):
             raise InvalidInput('The prompt is empty; give one, such as script/predict "What is granite?"')

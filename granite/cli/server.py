@@ -50,9 +50,8 @@ def variables(port: int, operator: Mapping[str, str], *, gpu: bool) -> dict[str,
     build = {"COG_MAX_CONCURRENCY": str(concurrency), "COG_PREDICT_TYPE_STUB": str(ROOT / cog["predict"])}
     given = {name: value for name, value in operator.items() if value}
     for directory in {"COG_WEIGHTS", "ADAPTERS"} & given.keys():
-        # The server's working directory is the project, not the operator's.
+        # Relative to the operator's working directory; the server has one of its own.
         given[directory] = str(Path(given[directory]).expanduser().absolute())
-    # The server runs in a directory of its own.
     return {**image, **build, **given, "PYTHONPATH": str(ROOT), "PORT": str(port)}
 
 
@@ -77,7 +76,7 @@ class ForegroundServer:
         self._host = host
         self._grace = Settings.from_environment().shutdown_grace
         self._directory = schema.working_directory()
-        self.variables = variables(port, {**os.environ, **extra}, gpu=hardware.has_gpu())
+        self.variables = variables(port, {**os.environ, **extra}, gpu=hardware.is_for_gpus())
 
     def __enter__(self) -> Self:
         self._start(output=None)
@@ -140,6 +139,11 @@ class Server(ForegroundServer):
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         super().__init__(extra, "127.0.0.1", self._port)
+
+    @property
+    def openai_url(self) -> str:
+        """Of the OpenAI API, where OPENAI_PORT turns it on."""
+        return f"http://127.0.0.1:{self.variables['OPENAI_PORT']}"
 
     def __enter__(self) -> Self:
         with tempfile.NamedTemporaryFile(prefix="granite-server-", suffix=".log", delete=False) as log:

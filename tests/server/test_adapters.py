@@ -74,7 +74,7 @@ def test_a_chats_model_is_the_adapter(operated_cog, inputs, model):
 
 def test_the_openai_api_chooses_an_adapter_by_the_models_name(expected, operated):
     """It lists each with the model that it changes, and answers as the Cog API does."""
-    url = f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1"
+    url = f"{operated.openai_url}/v1"
     client = openai.OpenAI(base_url=url, api_key="-", max_retries=0, timeout=DEADLINE)
     parents = {model.id: model.parent for model in client.models.list().data}
     assert parents == {"granite-demo": None, "haiku": "granite-demo", "idle": "granite-demo", "legal": "granite-demo"}

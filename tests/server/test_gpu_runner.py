@@ -13,7 +13,7 @@ import pytest
 from granite.cli.environment import ROOT
 from granite.cli.server import Server, free_port
 from tests.predictions import DEADLINE, answer, chunks_of, engine_is_idle, error_of, events
-from tests.samples import BOOK, FILES, FRANCE, MODEL
+from tests.samples import BOOK, EXACT, FILES, FRANCE, MODEL
 
 FEW = {"temperature": 0, "max_tokens": 4}
 WITHOUT = {"adapter", "logprobs", "max_completion_tokens", "max_tokens", "min_tokens"}
@@ -60,7 +60,7 @@ LIMITS = {
 def runner():
     """A server whose engine runs V2."""
     settings = {
-        "ENGINE_ARGS": json.dumps({"enforce_eager": True, "dtype": "float32"}),
+        "ENGINE_ARGS": json.dumps(EXACT),
         "OPENAI_PORT": str(free_port()),
         "TRITON_INTERPRET": "1",
         "TRUST_CHAT_TEMPLATE": "true",
@@ -81,7 +81,7 @@ def v2(runner):
 
 @pytest.fixture(scope="module")
 def v2_http(runner):
-    with httpx.Client(base_url=f"http://127.0.0.1:{runner.variables['OPENAI_PORT']}", timeout=DEADLINE) as client:
+    with httpx.Client(base_url=runner.openai_url, timeout=DEADLINE) as client:
         yield client
 
 
@@ -92,11 +92,9 @@ def at_once(requests, send):
 
 
 def content(client, request):
-    """An answer's text, or its message."""
+    """An answer's text, or the choices in each of its objects."""
     text = answer(client, **request)
-    if "messages" not in request or request.get("stream"):
-        return text if "messages" not in request else [part["choices"] for part in map(json.loads, text.splitlines())]
-    return json.loads(text)["choices"]
+    return [json.loads(line)["choices"] for line in text.splitlines()] if "messages" in request else text
 
 
 def test_it_runs_v2(runner):

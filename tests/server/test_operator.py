@@ -12,7 +12,7 @@ from tests.samples import GREEDY, MODEL
 
 @pytest.fixture(scope="module")
 def openai_url(operated):
-    return f"http://127.0.0.1:{operated.variables['OPENAI_PORT']}/v1"
+    return f"{operated.openai_url}/v1"
 
 
 def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated_cog, operated):

@@ -10,6 +10,7 @@ import pytest
 
 from granite.cli.server import Server, free_port
 from tests.predictions import DEADLINE, answer, events, predicted
+from tests.samples import EXACT
 
 PROMPTS = ("What is the capital of France?", "How is rain made?", "Name three rocks.", "Tell a story about a fox.")
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 def start(**engine_args):
     """A server in float32: in bfloat16, ranks that add up parts of a sum round it in another order."""
-    arguments = {"enforce_eager": True, "dtype": "float32", **engine_args}
+    arguments = {**EXACT, **engine_args}
     return Server({"ENGINE_ARGS": json.dumps(arguments), "OPENAI_PORT": str(free_port())})
 
 
@@ -34,7 +35,7 @@ def answers(server):
 def openai_answer(server):
     """The first prompt's answer from the OpenAI API."""
     body = {"model": "granite-demo", "messages": [{"role": "user", "content": PROMPTS[0]}]}
-    url = f"http://127.0.0.1:{server.variables['OPENAI_PORT']}/v1/chat/completions"
+    url = f"{server.openai_url}/v1/chat/completions"
     completion = httpx.post(url, json={**body, "temperature": 0, "max_tokens": 24}, timeout=DEADLINE).json()
     return completion["choices"][0]["message"]["content"]
 

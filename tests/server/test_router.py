@@ -23,11 +23,12 @@ import pytest
 
 from granite.cli.server import Server
 from tests.openai_worker import KEY
+from tests.samples import EXACT
 
 pytestmark = pytest.mark.slow
 
 MODEL = "granite-demo"
-ENGINE_ARGS = json.dumps({"enforce_eager": True, "dtype": "float32"})
+ENGINE_ARGS = json.dumps(EXACT)
 """In float32 an answer is the same whatever else is in the batch."""
 CHAT = [{"role": "user", "content": "What is granite?"}]
 CLIENTS = 4

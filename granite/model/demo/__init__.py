@@ -7,7 +7,6 @@ Granite takes the row of its counterpart in SmolLM2, so that Granite's prompt be
 trained on. It answers like a model of its size, not like Granite.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -48,12 +47,8 @@ def write(report: Report, target: Path | None = None, fill: Fill = files.write) 
             others = {file.name for file in target.iterdir()} - {LOCK, PARTIAL, "README.md"}
             if others and not checkpoint.is_demo(target):
                 raise WeightsError(f"{target} holds something other than demo weights; choose an empty directory.")
-            with (target / LOCK).open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    report(f"Another process is writing the demo weights to {target}; waiting for it.")
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+            waiting = f"Another process is writing the demo weights to {target}; waiting for it."
+            with cache.locked(target / LOCK, lambda: report(waiting)):
                 if not _is_complete(target):
                     _replace(target, fill, report)
                     return target
