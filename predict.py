@@ -45,6 +45,7 @@ class Predictor(BasePredictor):
         from granite.engine.engine import Engine
 
         self.engine = await Engine.start(arguments, loras)
+        self.engine.capacity().log(log, settings, hardware)
         self.checks = Checks(self.engine.adapters, trust_chat_template=settings.trust_chat_template)
         self.template = PromptTemplate(CHAT_TEMPLATE)
         self.running = Running()

@@ -6,11 +6,14 @@ import ctypes
 import os
 import shutil
 import sysconfig
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from granite import gpu
 from granite.errors import OperatorError
+from granite.gpu import Gpu
 
 SHARED_MEMORY = Path("/dev/shm")
 
@@ -30,33 +33,34 @@ NO_NUMA = "vLLM needs libnuma.so.1 on a CPU; install it: apt-get install libnuma
 
 @dataclass(frozen=True)
 class Hardware:
-    gpu: bool
-    """Whether the server computes on a GPU: its vLLM decides."""
-    gpus: int | None
-    """None: unknown (WSL 2, or a slice of a GPU)."""
+    gpus: tuple[Gpu, ...]
+    """Those that the server may use; none: it computes on the CPU. The installed vLLM decides."""
     cores: tuple[int, ...]
     """Numbers of the processor cores that this process may use."""
     bfloat16: bool
     """Whether the CPU has instructions for bfloat16, which is then faster than float32."""
     compiler: bool
     """Whether PyTorch can compile for the CPU: it needs g++ and Python's headers."""
+    nvcc: bool
+    """Whether CUDA's compiler is here."""
     shared_memory: int | None
     """Bytes free in /dev/shm; None if it does not exist."""
 
     @classmethod
     def detect(cls) -> Hardware:
         """Raises OperatorError for what the installed vLLM needs and this machine lacks."""
-        if is_for_gpus() and not has_gpu():
+        gpus = gpu.visible(os.environ.get("CUDA_VISIBLE_DEVICES")) if is_for_gpus() and has_gpu() else ()
+        if is_for_gpus() and not gpus:
             raise OperatorError(NO_GPU)
-        if not is_for_gpus() and not loads("libnuma.so.1"):
+        if not gpus and not loads("libnuma.so.1"):
             raise OperatorError(NO_NUMA)
         affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
         return cls(
-            gpu=is_for_gpus(),
-            gpus=count_gpus(os.environ.get("CUDA_VISIBLE_DEVICES"), Path("/dev")),
+            gpus=gpus,
             cores=tuple(sorted(affinity)),
             bfloat16=has_bfloat16(Path("/proc/cpuinfo")),
             compiler=shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists(),
+            nvcc=has_nvcc(os.environ),
             shared_memory=shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else None,
         )
 
@@ -74,12 +78,11 @@ def loads(library: str) -> bool:
     return True
 
 
-def count_gpus(visible: str | None, devices: Path) -> int | None:
-    """Count the GPUs in CUDA_VISIBLE_DEVICES, else the driver's device files; None if neither tells."""
-    if visible is not None:
-        return None if "MIG" in visible else sum(1 for name in visible.split(",") if name.strip())
-    return sum(1 for node in devices.glob("nvidia[0-9]*") if node.name.removeprefix("nvidia").isdecimal()) or None
-
-
 def has_bfloat16(cpuinfo: Path) -> bool:
     return cpuinfo.exists() and not {"amx_bf16", "avx512_bf16"}.isdisjoint(cpuinfo.read_text().split())
+
+
+def has_nvcc(environ: Mapping[str, str]) -> bool:
+    """Look where FlashInfer looks for it (`jit/cpp_ext.py`)."""
+    homes = [environ.get("CUDA_HOME"), environ.get("CUDA_PATH"), "/usr/local/cuda"]
+    return shutil.which("nvcc") is not None or any(Path(home, "bin/nvcc").exists() for home in homes if home)

@@ -84,6 +84,11 @@ class Settings(BaseSettings):
             return 0
         return self.openai_max_concurrency or self.cog_max_concurrency
 
+    @property
+    def slots(self) -> int:
+        """Sequences that both APIs generate at once."""
+        return self.cog_max_concurrency + self.openai_slots
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Raises SettingsError with a sentence for the first invalid variable."""

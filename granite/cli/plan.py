@@ -5,7 +5,7 @@ import sys
 
 from granite.cli import environment
 from granite.engine.cards import CARDS, Card, find
-from granite.engine.memory import ALLOWANCE, ANSWER, GIB, GRANITE, UTILIZATION, Budget, profile
+from granite.engine.memory import ALLOWANCE, ANSWER, GIB, GRANITE, UTILIZATION, Budget
 from granite.errors import InvalidInput
 
 SLOTS = 256
@@ -65,12 +65,12 @@ def plan(card: Card, gpus: int, quantization: str | None, context: int) -> str:
             f"--context {context} does not fit: {name} has room for {budget.context} tokens with "
             f"{quantization or 'bf16'} weights; lower it, or choose a card with more memory."
         )
-    slots, advice = budget.answers(context), profile(budget, SLOTS)
+    slots, limits = budget.answers(context), budget.sequences(SLOTS)
     one, every = (f"{budget.rate(card.bandwidth, count, context):,.0f}" for count in (1, slots))
-    limit = f"and watermark {advice.watermark}: more would be preempted" if advice.warning else "as COG_MAX_CONCURRENCY"
+    reason = f"and watermark {limits['watermark']}: more would be preempted" if limits else "as COG_MAX_CONCURRENCY"
     rows: list[tuple[str, ...]] = [
         ("memory", _gib(card.memory * gpus), "as CUDA reports it"),
-        ("vLLM's share", _gib(budget.usable), f"{UTILIZATION} %, its gpu_memory_utilization"),
+        ("vLLM's share", _gib(budget.usable), f"{UTILIZATION:.0%}, its gpu_memory_utilization"),
         ("weights", _gib(budget.weights), f"{GRANITE.parameters:,} parameters, {quantization or 'bf16'}"),
         ("activations, graphs", _gib(ALLOWANCE * gpus), "an allowance; vLLM measures it at start"),
         ("KV cache", _gib(budget.cache), "what is left"),
@@ -79,7 +79,7 @@ def plan(card: Card, gpus: int, quantization: str | None, context: int) -> str:
         ("slots", f"{slots:,}", f"requests of {context:,} tokens at once, prompt and answer"),
         ("one answer", one, f"tokens/s at most: {card.bandwidth * gpus // 10**9:,} GB/s to read weights and cache"),
         ("all slots", every, "tokens/s at most, together"),
-        ("max_num_seqs", f"{advice.max_num_seqs}", limit),
+        ("max_num_seqs", f"{limits.get('max_num_seqs', SLOTS)}", reason),
         ("batch tokens", f"{card.batch_tokens:,}", "vLLM's max_num_batched_tokens for this card"),
         ("attention", card.attention, f"compute capability {'.'.join(map(str, card.capability))}"),
         ("FP8 weights", card.fp8, card.fp8_weights),

@@ -8,6 +8,9 @@ from granite.errors import InvalidInput, quote, suggestion
 FP8 = PER_CHANNEL, PER_TENSOR = "fp8_per_channel", "fp8_per_tensor"
 """vLLM's quantizations to FP8 as the weights load. The first multiplies FP8 activations, which no GPU before 8.9 can."""
 
+FP8_CACHE = (9, 0)
+"""The lowest compute capability with which FlashAttention reads an FP8 KV cache; below, vLLM takes FlashInfer for it."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -20,8 +23,8 @@ class Card:
 
     @property
     def attention(self) -> str:
-        """The first of vLLM's attention backends that runs here (`platforms/cuda.py`)."""
-        return "FLASHINFER" if self.capability[0] == 10 else "FLASH_ATTN"
+        """The attention backend: vLLM's first choice (`platforms/cuda.py`), or ours."""
+        return attention(self.capability) or "FLASH_ATTN"
 
     @property
     def batch_tokens(self) -> int:
@@ -33,7 +36,7 @@ class Card:
     @property
     def fp8(self) -> str:
         """The quantization to choose for FP8 weights."""
-        return PER_CHANNEL if self.capability >= (8, 9) else PER_TENSOR
+        return fp8(self.capability)
 
     @property
     def fp8_weights(self) -> str:
@@ -49,7 +52,7 @@ class Card:
             return "yes", 'kv_cache_dtype "fp8" in ENGINE_ARGS doubles the tokens of cache'
         if self.attention == "FLASH_ATTN":
             return "no", "FlashAttention cannot read one before Hopper"
-        return "untried", "FLASHINFER accepts one; nobody has run it here"
+        return "untried", f"{self.attention} accepts one; nobody has run it here"
 
     def check(self, quantization: str | None) -> None:
         """Raise InvalidInput for a quantization that vLLM refuses on this card, or that this arithmetic does not know."""
@@ -61,6 +64,20 @@ class Card:
                 f"--quantization {PER_CHANNEL} needs compute capability 8.9, and an {self.name} has "
                 f"{self.capability[0]}.{self.capability[1]}; use {self.fp8}."
             )
+
+
+def attention(capability: tuple[int, int]) -> str | None:
+    """The attention backend that we set. None: vLLM's first choice.
+
+    On 10.x that is FlashInfer, which downloads and compiles kernels when the engine starts. Triton's are made as the model
+    runner's own are, with what the image has.
+    """
+    return "TRITON_ATTN" if capability[0] == 10 else None
+
+
+def fp8(capability: tuple[int, int]) -> str:
+    """The quantization to choose for FP8 weights."""
+    return PER_CHANNEL if capability >= (8, 9) else PER_TENSOR
 
 
 def _card(name: str, gib: float, gigabytes_per_second: int, *capability: int) -> Card:

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from vllm import SamplingParams
+from vllm.config import set_current_vllm_config
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.lora.request import LoRARequest
@@ -17,10 +18,12 @@ from vllm.outputs import RequestOutput
 from vllm.renderers.params import TokenizeParams
 from vllm.tracing import extract_trace_headers
 from vllm.usage.usage_lib import UsageContext
+from vllm.v1.attention.selector import get_attn_backend
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from granite.engine import engine_args, loras, sampling, vllm_errors
+from granite.engine.capacity import Capacity
 from granite.errors import EngineDied, EngineError, OperatorError, PromptTooLong, RequestError
 from granite.model.adapters import Adapter
 from granite.output import logprobs
@@ -64,6 +67,20 @@ class Engine:
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:
             raise OperatorError(f"vLLM refuses to start: {vllm_errors.for_operator(error)}") from error
         return cls(llm, await loras.load(llm, adapters))
+
+    def capacity(self) -> Capacity:
+        """Once started; vLLM's worker chose the attention backend in the same way."""
+        config = self._llm.vllm_config
+        model, cache = config.model_config, config.cache_config
+        with set_current_vllm_config(config):
+            attention = get_attn_backend(model.get_head_size(), model.dtype, cache.cache_dtype)  # type: ignore[arg-type]
+        return Capacity(
+            context=self.context_length,
+            cache_tokens=(cache.num_gpu_blocks or 0) * cache.block_size,
+            attention=attention.get_name(),
+            model_runner_v2=config.use_v2_model_runner,
+            async_scheduling=bool(config.scheduler_config.async_scheduling),
+        )
 
     @property
     def dead(self) -> bool:

@@ -4,11 +4,12 @@
 """
 
 import os
+import sysconfig
 from collections.abc import Collection, MutableMapping, Sequence
 from typing import Any
 
 from granite import cache
-from granite.engine import parallel
+from granite.engine import gpu_profile, parallel
 from granite.errors import SettingsError, suggestion
 from granite.hardware import Hardware
 from granite.model.adapters import Adapter, max_lora_rank
@@ -24,25 +25,23 @@ CPU_CONTEXT = 8192
 MAX_LORAS = 8
 """Adapters in one batch on a GPU: each takes memory beside the model's, used or not. Requests for a ninth wait."""
 
-COMPILED = {"VLLM_CACHE_ROOT": "vllm", "TORCHINDUCTOR_CACHE_DIR": "torchinductor", "TRITON_CACHE_DIR": "triton"}
+COMPILED = {
+    "VLLM_CACHE_ROOT": "vllm",
+    "TORCHINDUCTOR_CACHE_DIR": "torchinductor",
+    "TRITON_CACHE_DIR": "triton",
+    "FLASHINFER_WORKSPACE_BASE": "flashinfer",
+    "HUMMING_TMP_DIR": "humming/tmp",  # vLLM imports it, which makes this directory
+    "HUMMING_CACHE_DIR": "humming",
+    "CUDA_CACHE_PATH": "cuda",  # the driver's
+}
 """Where what is compiled at start is kept: the variable, and the directory in our cache."""
 
 SETUP_SECONDS = "1800"
 """For the engine to start, unless COG_SETUP_TIMEOUT says how long Cog waits."""
 
-GPU: dict[str, Any] = {
-    "dtype": "bfloat16",
-    # The longest context that the memory can hold; vLLM logs it.
-    "max_model_len": -1,
-    # Read local files ahead of the copy to the GPU.
-    "safetensors_load_strategy": "prefetch",
-    # max_num_batched_tokens is left to vLLM: it picks 8192 on an H100 and 2048 on an L4 or A100, where 8192 stalls
-    # running streams for up to two seconds.
-}
-
 
 def build(settings: Settings, hardware: Hardware, weights: Weights, adapters: Sequence[Adapter]) -> dict[str, Any]:
-    """Build the keyword arguments of AsyncEngineArgs. Raises SettingsError for parallel sizes that cannot work."""
+    """Build the keyword arguments of AsyncEngineArgs. Raises SettingsError for what this hardware cannot do."""
     parallel.check(settings, hardware, weights)
     return {
         "model": str(weights.directory),
@@ -52,8 +51,8 @@ def build(settings: Settings, hardware: Hardware, weights: Weights, adapters: Se
         "generation_config": "vllm",
         # JSON without free white space: where any is allowed, a small model fills max_tokens with line breaks.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
-        "max_num_seqs": settings.cog_max_concurrency + settings.openai_slots,
-        **(GPU if hardware.gpu else _cpu(hardware, parallel.ranks(settings))),
+        "max_num_seqs": settings.slots,
+        **(gpu_profile.build(settings, hardware, weights) if hardware.gpus else _cpu(hardware, settings)),
         **(_lora(hardware, adapters) if adapters else {}),
         **settings.engine_args,
     }
@@ -69,12 +68,16 @@ def check_names(arguments: dict[str, Any], known: Collection[str]) -> None:
 def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapping[str, str] = os.environ) -> None:
     """Set what vLLM reads from the environment, unless the operator has. Call before vLLM is imported."""
     environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    # By default some of it is in /tmp and in ~/.triton, which a container loses.
+    # By default some of it is in /tmp, ~/.triton, ~/.nv and others of a home, which a container loses.
     for name, folder in COMPILED.items():
         environ.setdefault(name, str(cache.directory() / folder))
+    # What compiles when the engine starts calls programs that pip put beside this Python, such as ninja.
+    scripts, path = sysconfig.get_path("scripts"), environ.get("PATH", os.defpath)
+    if scripts not in path.split(os.pathsep):
+        environ["PATH"] = f"{path}{os.pathsep}{scripts}"
     # vLLM's own limit of 600 s would end a cold start before Cog does.
     environ.setdefault("VLLM_ENGINE_READY_TIMEOUT_S", environ.get("COG_SETUP_TIMEOUT") or SETUP_SECONDS)
-    if hardware.gpu:
+    if hardware.gpus:
         # As `vllm serve` has it, and vLLM on a CPU. The default, fork, is unsafe beside native threads, and the engine
         # would inherit coglet's stdout: nobody reads what it then logs, the cause of a failed start included.
         environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
@@ -89,7 +92,8 @@ def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapp
         environ.setdefault("VLLM_USE_AOT_COMPILE", "0")
 
 
-def _cpu(hardware: Hardware, ranks: int) -> dict[str, Any]:
+def _cpu(hardware: Hardware, settings: Settings) -> dict[str, Any]:
+    ranks = parallel.ranks(settings)
     return {
         "dtype": "bfloat16" if hardware.bfloat16 else "float32",
         # Importing it silences a warning for each tensor.
@@ -109,7 +113,7 @@ def _cpu(hardware: Hardware, ranks: int) -> dict[str, Any]:
 def _lora(hardware: Hardware, adapters: Sequence[Adapter]) -> dict[str, Any]:
     """Only with adapters: otherwise the model runs without LoRA's layers."""
     arguments = {"enable_lora": True, "max_lora_rank": max_lora_rank(adapters)}
-    if hardware.gpu:
+    if hardware.gpus:
         # All stay in CPU memory: an evicted one would be read from the disk in the middle of a request.
         return arguments | {"max_loras": min(len(adapters), MAX_LORAS), "max_cpu_loras": len(adapters)}
     # On a CPU vLLM 0.32 adds the adapter in its last slot to requests without one, so that slot must stay empty

@@ -3,14 +3,15 @@
 vLLM measures the rest at start, and logs `GPU KV cache size: … tokens`.
 """
 
+import json
 from dataclasses import dataclass
-
-from granite.errors import SettingsError
+from pathlib import Path
+from typing import Self
 
 GIB = 2**30
 
-UTILIZATION = 92
-"""Per cent of a GPU's memory that vLLM takes: its default `gpu_memory_utilization`. Written against vLLM 0.32."""
+UTILIZATION = 0.92
+"""Share of a GPU's memory that vLLM takes: its default `gpu_memory_utilization`. Written against vLLM 0.32."""
 
 ALLOWANCE = 2 * GIB
 """For what vLLM measures at start on each GPU: activations, CUDA graphs, libraries.
@@ -39,6 +40,24 @@ class Model:
     vocabulary: int
     """vLLM pads it to a multiple of 64, which adds 0.5 MB."""
     context: int
+    fp8: bool = False
+    """Whether the checkpoint's linear layers are in FP8 already."""
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """The model of a directory's config.json."""
+        config = json.loads((directory / "config.json").read_bytes())
+        return cls(
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            kv_heads=config["num_key_value_heads"],
+            head_size=config["hidden_size"] // config["num_attention_heads"],
+            hidden=config["hidden_size"],
+            intermediate=config["intermediate_size"],
+            vocabulary=config["vocab_size"],
+            context=config["max_position_embeddings"],
+            fp8="quantization_config" in config,
+        )
 
     @property
     def linear(self) -> int:
@@ -53,7 +72,8 @@ class Model:
 
     def weights(self, quantization: str | None = None) -> int:
         """Bytes. `quantization`: vLLM's name; fp8… stores the linear layers in FP8 (with 6 MB of scales, left out here)."""
-        return 2 * self.parameters - (self.linear if _is_fp8(quantization) else 0)
+        fp8 = self.fp8 or (quantization or "").startswith("fp8")
+        return 2 * self.parameters - (self.linear if fp8 else 0)
 
     @property
     def kv_bytes(self) -> int:
@@ -82,72 +102,52 @@ class Budget:
     """Of one GPU, as CUDA reports it."""
     quantization: str | None = None
     gpus: int = 1
+    utilization: float = UTILIZATION
+    fp8_cache: bool = False
+    model: Model = GRANITE
 
     @property
     def usable(self) -> int:
-        return self.gpus * self.memory * UTILIZATION // 100
+        return int(self.gpus * self.memory * self.utilization)
 
     @property
     def weights(self) -> int:
-        return GRANITE.weights(self.quantization)
+        return self.model.weights(self.quantization)
 
     @property
     def cache(self) -> int:
         return max(0, self.usable - self.weights - self.gpus * ALLOWANCE)
 
     @property
+    def token(self) -> int:
+        """Of the cache, for one token."""
+        return self.model.kv_bytes // (2 if self.fp8_cache else 1)
+
+    @property
     def tokens(self) -> int:
         """Tokens whose keys and values fit into the cache."""
-        return self.cache // GRANITE.kv_bytes
+        return self.cache // self.token
 
     @property
     def context(self) -> int:
         """The longest request, in tokens of prompt and answer."""
-        return min(self.tokens, GRANITE.context)
+        return min(self.tokens, self.model.context)
 
     def answers(self, context: int = ANSWER) -> int:
         """How many requests of this many tokens fit at once."""
         return self.tokens // context
+
+    def sequences(self, slots: int) -> dict[str, float]:
+        """Engine arguments that admit no more sequences than have room for a typical request; none if all slots have.
+
+        More would be preempted and computed again. `slots`: requests that the server accepts at once.
+        """
+        fit = self.answers()
+        return {"max_num_seqs": fit, "watermark": WATERMARK} if slots > fit else {}
 
     def rate(self, bandwidth: int, answers: int, context: int = ANSWER) -> float:
         """Tokens per second of all answers together, at most: each step reads the weights once and every answer's cache.
 
         `bandwidth`: bytes per second of one GPU.
         """
-        return answers * self.gpus * bandwidth / (self.weights + answers * context * GRANITE.kv_bytes)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Engine arguments for the memory there is."""
-
-    tokens: int
-    max_num_seqs: int
-    watermark: float
-    warning: str
-    """Empty, or a sentence for the log."""
-
-
-def profile(budget: Budget, slots: int) -> Profile:
-    """Admit no more sequences than have room for a typical request: more would be preempted and computed again.
-
-    `slots`: requests that the server accepts at once. Raises SettingsError if not even one has room.
-    """
-    fit = budget.answers()
-    if not fit:
-        raise SettingsError(
-            f"{budget.gpus} x {budget.memory / GIB:.1f} GiB of GPU memory is too little: the weights take "
-            f"{budget.weights / GIB:.1f} GiB, and {budget.tokens} tokens of KV cache fit beside them; "
-            f"{'' if _is_fp8(budget.quantization) else 'set QUANTIZATION for FP8 weights, or '}use a larger GPU."
-        )
-    if slots <= fit:
-        return Profile(budget.tokens, slots, 0.0, "")
-    warning = (
-        f"{slots} requests of {ANSWER:,} tokens need {slots * ANSWER:,} tokens of KV cache, and about {budget.tokens:,} "
-        f"fit: {fit} run at once and the others wait; lower COG_MAX_CONCURRENCY to refuse them instead."
-    )
-    return Profile(budget.tokens, fit, WATERMARK, warning)
-
-
-def _is_fp8(quantization: str | None) -> bool:
-    return quantization is not None and quantization.startswith("fp8")
+        return answers * self.gpus * bandwidth / (self.weights + answers * context * self.token)

@@ -24,20 +24,27 @@ def ranks(settings: Settings) -> int:
     return math.prod(_sizes(settings).values())
 
 
+def ranks_of_a_copy(settings: Settings) -> int:
+    """How many ranks share one copy of the model."""
+    sizes = _sizes(settings)
+    return sizes[TENSOR] * sizes[PIPELINE]
+
+
 def check(settings: Settings, hardware: Hardware, weights: Weights) -> None:
     """Raise SettingsError for what vLLM would find out minutes later, or only at a request."""
     sizes, count, given = _sizes(settings), ranks(settings), settings.engine_args
     ray = "ray" in (given.get("distributed_executor_backend"), given.get("data_parallel_backend"))
     several_machines = ray or given.get("nnodes", 1) != 1 or "data_parallel_size_local" in given
-    if hardware.gpu and hardware.gpus is not None and count > hardware.gpus and not several_machines:
+    gpus = len(hardware.gpus)
+    if gpus and count > gpus and not several_machines:
         product = " x ".join(f"{name} {size}" for name, size in sizes.items())
         raise SettingsError(
-            f"ENGINE_ARGS needs {count} GPUs ({product}), but this machine has {hardware.gpus}; lower a size or add GPUs."
+            f"ENGINE_ARGS needs {count} GPUs ({product}), but this machine has {gpus}; lower a size or add GPUs."
         )
-    if not hardware.gpu and sizes[PIPELINE] > 1:
+    if not gpus and sizes[PIPELINE] > 1:
         raise _invalid(PIPELINE, sizes[PIPELINE], f"it crashes vLLM on a CPU; use {TENSOR} or {DATA}.")
     free = hardware.shared_memory
-    if (count > 1 or not hardware.gpu) and free is not None and free < SHARED_MEMORY:
+    if (count > 1 or not gpus) and free is not None and free < SHARED_MEMORY:
         raise SettingsError(
             f"/dev/shm has {free >> 20} MiB free, and vLLM's processes need {SHARED_MEMORY >> 20} MiB; start the container "
             "with --shm-size 1g (in Compose: shm_size; in Kubernetes: a volume in memory)."

@@ -33,7 +33,7 @@ def find(settings: Settings, hardware: Hardware, report: Callable[[str], None], 
         directory = settings.cog_weights
     elif (in_tree / "config.json").exists():
         directory = in_tree
-    elif hardware.gpu:
+    elif hardware.gpus:
         raise WeightsError(f"{in_tree} holds no model; run script/weights download, or set COG_WEIGHTS.")
     else:
         directory = demo.write(report)

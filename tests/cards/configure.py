@@ -4,6 +4,7 @@
 `ADAPTERS=3` stands for three adapters. What a setting does not change is left out.
 """
 
+import dataclasses
 import json
 import sys
 from multiprocessing import get_context
@@ -11,28 +12,27 @@ from pathlib import Path
 
 from granite.engine import engine_args
 from granite.engine.cards import CARDS
-from granite.hardware import Hardware
 from granite.model.adapters import Adapter
 from granite.model.weights import Weights
 from granite.settings import Settings
 from tests.cards import fake_card
-
-HARDWARE = Hardware(gpu=True, gpus=fake_card.GPUS, cores=(0, 1), bfloat16=True, compiler=True, shared_memory=None)
+from tests.machines import GPU, gpus
 
 
 def configure(card, model, settings):
     """The whole configuration without a setting, then what each one changes."""
     fake_card.install(card)
-    plain = resolve(model, "")
+    hardware = dataclasses.replace(GPU, gpus=gpus(card, fake_card.GPUS))
+    plain = resolve(hardware, model, "")
     table = {"": plain}
     for setting in settings:
-        found = resolve(model, setting)
+        found = resolve(hardware, model, setting)
         changed = {key: value for key, value in found.items() if key not in plain or plain[key] != value}
         table |= {setting: changed} if changed else {}
     return table
 
 
-def resolve(model, setting):
+def resolve(hardware, model, setting):
     """The configuration, or the error."""
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.usage.usage_lib import UsageContext
@@ -41,7 +41,7 @@ def resolve(model, setting):
     adapters = [Adapter(f"a{n}", n, Path("a"), 32) for n in range(int(value))] if variable == "ADAPTERS" else []
     given = Settings(**{variable.lower(): value} if setting and not adapters else {})
     try:
-        arguments = engine_args.build(given, HARDWARE, Weights(model), adapters)
+        arguments = engine_args.build(given, hardware, Weights(model), adapters)
         return describe(AsyncEngineArgs(**arguments).create_engine_config(UsageContext.OPENAI_API_SERVER))
     except Exception as error:
         return {"error": str(error)}
@@ -61,6 +61,7 @@ def describe(config):
         "max_model_len": config.model_config.max_model_len,
         "max_num_batched_tokens": scheduler.max_num_batched_tokens,
         "max_num_seqs": scheduler.max_num_seqs,
+        "watermark": scheduler.watermark,
         "async_scheduling": scheduler.async_scheduling,
         "graphs": f"{compilation.cudagraph_mode.name}, {len(sizes)} sizes up to {max(sizes, default=0)}",
         "fuse_allreduce_rms": compilation.pass_config.fuse_allreduce_rms,
@@ -104,7 +105,7 @@ def linear_kernel(config):
 
 def main():
     model, *settings = sys.argv[1:]
-    engine_args.set_environment(Settings(), HARDWARE)
+    engine_args.set_environment(Settings(), GPU)
     fake_card.install(None)
     # Imported before the processes fork, which saves seconds for each. The rest asks for the card as it is imported.
     import vllm.engine.arg_utils

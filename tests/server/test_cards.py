@@ -17,26 +17,6 @@ from granite.cli import environment
 
 LOCK, TABLE = "requirements.txt", Path("tests/data/cards.json")
 
-MODEL = {
-    "architectures": ["GraniteForCausalLM"],
-    "model_type": "granite",
-    "dtype": "bfloat16",
-    "num_hidden_layers": 40,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "hidden_size": 4096,
-    "intermediate_size": 12800,
-    "vocab_size": 49159,
-    "max_position_embeddings": 131072,
-    "rope_theta": 10000000,
-    "tie_word_embeddings": True,
-    "attention_multiplier": 0.0078125,
-    "embedding_multiplier": 12.0,
-    "logits_scaling": 16.0,
-    "residual_multiplier": 0.22,
-}
-"""Granite 3.3 8B's config.json."""
-
 OTHERS = [
     "QUANTIZATION=fp8_per_channel",
     "QUANTIZATION=fp8_per_tensor",
@@ -89,13 +69,13 @@ def toolkit(home, tmp_path):
 
 @pytest.mark.slow
 def test_the_configuration_of_every_card(home, toolkit, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(MODEL))
+    shutil.copy("tests/data/config.json", tmp_path)
     variables = {
         "PYTHONPATH": ".",
         "PATH": f"{toolkit / 'bin'}:/usr/bin:/bin",
         "CUDA_HOME": str(toolkit),
         "LD_LIBRARY_PATH": str(toolkit),
-        "HOME": str(tmp_path),
+        "HOME": str(tmp_path / "home"),
         "XDG_CACHE_HOME": str(tmp_path),
         "HF_HUB_OFFLINE": "1",
         "FLASHINFER_CUBINS_REPOSITORY": "http://127.0.0.1:9",  # a host that reaches nothing
@@ -104,6 +84,7 @@ def test_the_configuration_of_every_card(home, toolkit, tmp_path):
     command = [home / "bin" / "python", "tests/cards/configure.py", tmp_path, *settings()]
     done = subprocess.run(command, capture_output=True, text=True, env=variables, timeout=300)
     assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "home").exists(), "all is written to the cache"
     found = tmp_path / "cards.json"
     found.write_text(done.stdout)
     assert json.loads(done.stdout) == json.loads(TABLE.read_text()), f"To accept the change: cp {found} {TABLE}"

@@ -33,6 +33,22 @@ def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated_cog, operated
     assert "France" not in operated.log.read_text()
 
 
+def test_the_log_says_what_the_engine_holds(operated):
+    """2 GiB of cache, and the slots of both APIs."""
+    lines = [json.loads(line) for line in operated.log.read_text().splitlines() if line.startswith("{")]
+    (ready,) = [line for line in lines if line.get("event") == "The engine is ready"]
+    tokens = 2 * 2**30 // (2 * 30 * 3 * 64 * 4) // 128 * 128  # keys and values of 30 layers, in whole blocks
+    assert {key: ready[key] for key in ("card", "attention", "context", "cache_tokens", "answers")} == {
+        "card": "CPU",
+        "attention": "CPU_ATTN",
+        "context": 8192,
+        "cache_tokens": tokens,
+        "answers": f"{tokens // 1000} of 1000 tokens at once",
+    }
+    warning = f"The server accepts 64 requests at once, but only {tokens // 1000} of 1000 tokens fit"
+    assert any(str(line.get("event")).startswith(warning) for line in lines)
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [({}, 200), ({"temperature": 7}, 400), ({"citations": True}, 400), ({"stop": "Zanzibar"}, 200)],

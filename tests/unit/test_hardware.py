@@ -2,23 +2,10 @@
 
 import pytest
 
-from granite import hardware
+from granite import gpu, hardware
 from granite.errors import OperatorError
-from granite.hardware import Hardware, count_gpus, has_bfloat16, is_for_gpus, loads
-
-
-@pytest.mark.parametrize(
-    ("visible", "count"), [(None, 2), ("0", 1), ("0,1,2", 3), ("GPU-8932f937-d72c", 1), ("", 0), ("MIG-41b36415", None)]
-)
-def test_gpus_are_counted_as_cuda_sees_them(tmp_path, visible, count):
-    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia0x"):
-        (tmp_path / name).touch()
-    assert count_gpus(visible, tmp_path) == count
-
-
-def test_gpus_are_unknown_without_device_files(tmp_path):
-    """As on WSL 2."""
-    assert count_gpus(None, tmp_path) is None
+from granite.hardware import Hardware, has_bfloat16, has_nvcc, is_for_gpus, loads
+from tests.machines import GPU
 
 
 @pytest.mark.parametrize(("flag", "expected"), [("avx512_bf16", True), ("amx_bf16", True), ("avx512_vnni", False)])
@@ -33,7 +20,19 @@ def test_the_vllm_that_is_installed_decides(monkeypatch, build_for_gpus):
     """The CPU image computes on the CPU, whatever the host has."""
     monkeypatch.setattr(hardware, "has_gpu", lambda: True)
     monkeypatch.setattr(hardware, "is_for_gpus", lambda: build_for_gpus)
-    assert Hardware.detect().gpu is build_for_gpus
+    monkeypatch.setattr(gpu, "visible", lambda names: GPU.gpus)
+    assert Hardware.detect().gpus == (GPU.gpus if build_for_gpus else ())
+
+
+@pytest.mark.parametrize("variable", ["CUDA_HOME", "CUDA_PATH"])
+def test_nvcc_is_found_where_flashinfer_finds_it(monkeypatch, tmp_path, variable):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert has_nvcc({}) is has_nvcc({variable: str(tmp_path)}) is False
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/nvcc").touch(mode=0o755)
+    assert has_nvcc({variable: str(tmp_path)}) is True
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert has_nvcc({}) is True
 
 
 def test_this_machine_has_cores():
@@ -62,9 +61,12 @@ def test_the_cpu_build_without_libnuma_names_it(monkeypatch):
     assert str(caught.value) == "vLLM needs libnuma.so.1 on a CPU; install it: apt-get install libnuma1."
 
 
-def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(monkeypatch):
+@pytest.mark.parametrize("driver", [False, True])
+def test_the_gpu_image_without_a_gpu_names_the_flag_the_driver_and_the_toolkit(monkeypatch, driver):
+    """No driver, or none of its GPUs in CUDA_VISIBLE_DEVICES."""
     monkeypatch.setattr(hardware, "is_for_gpus", lambda: True)
-    monkeypatch.setattr(hardware, "has_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "has_gpu", lambda: driver)
+    monkeypatch.setattr(gpu, "visible", lambda names: ())
     with pytest.raises(OperatorError) as caught:
         Hardware.detect()
     assert str(caught.value) == (

@@ -17,7 +17,7 @@ L4 = """\
 L4
 
 memory                     22.03 GiB  as CUDA reports it
-vLLM's share               20.27 GiB  92 %, its gpu_memory_utilization
+vLLM's share               20.27 GiB  92%, its gpu_memory_utilization
 weights                     7.80 GiB  8,170,864,640 parameters, fp8_per_channel
 activations, graphs         2.00 GiB  an allowance; vLLM measures it at start
 KV cache                   10.47 GiB  what is left

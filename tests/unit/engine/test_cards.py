@@ -27,7 +27,7 @@ def test_an_unknown_card_is_one_sentence(name, sentence):
     assert str(caught.value) == sentence
 
 
-def test_what_vllm_chooses():
+def test_what_runs_there():
     chosen = {card.name: (card.attention, card.batch_tokens, card.fp8, card.fp8_cache[0]) for card in CARDS}
     small = ("FLASH_ATTN", 2048, "fp8_per_channel", "no")
     ampere = ("FLASH_ATTN", 2048, "fp8_per_tensor", "no")
@@ -40,7 +40,7 @@ def test_what_vllm_chooses():
         "L40S": small,
         "H100": hopper,
         "H200": hopper,
-        "B200": ("FLASHINFER", 16384, "fp8_per_channel", "untried"),
+        "B200": ("TRITON_ATTN", 16384, "fp8_per_channel", "untried"),
     }
 
 

@@ -1,6 +1,7 @@
 """vLLM's arguments and environment for the hardware."""
 
 import dataclasses
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ADAPTERS = [Adapter(f"a{rank}", rank, Path(f"/adapters/a{rank}"), rank + 31) for
 @pytest.fixture
 def build(tmp_path):
     weights = Weights(checkpoints.write(tmp_path))
+    (tmp_path / "config.json").write_text(Path("tests/data/config.json").read_text())
     return lambda machine, loras=(), **given: engine_args.build(Settings(**given), machine, weights, loras)
 
 
@@ -43,7 +45,7 @@ def test_a_gpu_serves_the_whole_context_and_a_cpu_never_splits_a_prefill(build, 
     }
 
 
-TENSOR, DATA = {"tensor_parallel_size": 5}, {"data_parallel_size": 2}
+TENSOR, DATA = {"tensor_parallel_size": 4}, {"data_parallel_size": 2}
 LORA = {"enable_lora": True, "max_lora_rank": 64}
 BOTH_APIS = {"cog_max_concurrency": 32, "openai_port": 8000, "openai_max_concurrency": 8}
 
@@ -65,7 +67,7 @@ BOTH_APIS = {"cog_max_concurrency": 32, "openai_port": 8000, "openai_max_concurr
     ],
 )
 def test_what_the_machine_and_the_operator_change(build, hardware, loras, settings, changed):
-    assert build(hardware, loras, **settings) == build(GPU if hardware.gpu else CPU) | changed
+    assert build(hardware, loras, **settings) == build(GPU if hardware.gpus else CPU) | changed
 
 
 @pytest.mark.parametrize(
@@ -79,11 +81,12 @@ def test_the_environment_follows_the_hardware_unless_the_operator_has_set_it(har
     settings = Settings(engine_args={"tensor_parallel_size": 3})
     variables |= {"VLLM_NO_USAGE_STATS": "1", "VLLM_ENGINE_READY_TIMEOUT_S": "1800"}
     variables |= {name: str(cache.directory() / folder) for name, folder in engine_args.COMPILED.items()}
-    environ, operators = {}, dict.fromkeys(variables, "the operator's")
+    path = {"PATH": f"/usr/bin:{sysconfig.get_path('scripts')}"}
+    environ, operators = {"PATH": "/usr/bin"}, dict.fromkeys(variables, "the operator's") | path
     engine_args.set_environment(settings, hardware, environ)
-    assert environ == variables
+    assert environ == variables | path
     engine_args.set_environment(settings, hardware, operators)
-    assert set(operators.values()) == {"the operator's"}
+    assert operators == dict.fromkeys(variables, "the operator's") | path
 
 
 def test_the_engine_may_take_as_long_as_cog_waits():

@@ -1,12 +1,13 @@
 """The arithmetic of GPU memory, against numbers worked out by hand."""
 
+import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
 
-from granite.engine.memory import GIB, GRANITE, UTILIZATION, Budget, Profile, profile
-from granite.errors import SettingsError
+from granite.engine.memory import GRANITE, UTILIZATION, Budget, Model
 
 H100 = 84_943_715_697
 """79.11 GiB."""
@@ -53,45 +54,28 @@ def test_two_gpus_hold_the_weights_once_and_read_them_together():
     assert budget.rate(3350 * 10**9, 1) == 2 * Budget(H100).rate(3350 * 10**9, 1)
 
 
-def test_slots_that_have_room_are_all_admitted():
-    assert profile(Budget(H100), slots=256) == Profile(364_129, max_num_seqs=256, watermark=0.0, warning="")
+def test_no_more_sequences_are_admitted_than_have_room():
+    assert Budget(H100).sequences(364) == {}
+    assert Budget(H100).sequences(365) == {"max_num_seqs": 364, "watermark": 0.05}
 
 
-def test_slots_beyond_the_cache_wait():
-    """92 % of 24 GiB is 23,708,219,473 bytes; less 16,341,729,280 and 2,147,483,648, for 163,840 each."""
-    warning = (
-        "256 requests of 1,000 tokens need 256,000 tokens of KV cache, and about 31,854 fit: 31 run at once and the others "
-        "wait; lower COG_MAX_CONCURRENCY to refuse them instead."
-    )
-    assert profile(Budget(24 * GIB), slots=256) == Profile(31_854, max_num_seqs=31, watermark=0.05, warning=warning)
-    assert profile(Budget(24 * GIB), slots=31) == Profile(31_854, max_num_seqs=31, watermark=0.0, warning="")
+def test_an_fp8_cache_holds_twice_the_tokens_and_another_share_of_the_memory_what_it_leaves():
+    assert Budget(H100, fp8_cache=True).tokens == 59_659_005_513 // 81_920 == 728_259
+    assert Budget(H100, utilization=0.5).tokens == (H100 // 2 - 16_341_729_280 - 2_147_483_648) // 163_840
 
 
-@pytest.mark.parametrize(
-    ("budget", "sentence"),
-    [
-        (
-            Budget(16 * GIB),
-            "1 x 16.0 GiB of GPU memory is too little: the weights take 15.2 GiB, and 0 tokens of KV cache fit beside them; "
-            "set QUANTIZATION for FP8 weights, or use a larger GPU.",
-        ),
-        (
-            Budget(8 * GIB, "fp8_per_tensor"),
-            "1 x 8.0 GiB of GPU memory is too little: the weights take 7.8 GiB, and 0 tokens of KV cache fit beside them; "
-            "use a larger GPU.",
-        ),
-    ],
-)
-def test_a_gpu_without_room_for_one_request_is_one_sentence(budget, sentence):
-    with pytest.raises(SettingsError) as caught:
-        profile(budget, slots=256)
-    assert str(caught.value) == sentence
+def test_the_model_is_read_from_its_directory(tmp_path):
+    config = json.loads(Path("tests/data/config.json").read_text())
+    for quantized in ({}, {"quantization_config": {"quant_method": "compressed-tensors"}}):
+        (tmp_path / "config.json").write_text(json.dumps(config | quantized))
+        assert Model.read(tmp_path) == dataclasses.replace(GRANITE, fp8=bool(quantized))
+    assert Model.read(tmp_path).weights() == GRANITE.weights("fp8_per_channel")
 
 
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        ("config/cache.py", f"gpu_memory_utilization: float = Field(default={UTILIZATION / 100}, gt=0, le=1)"),
+        ("config/cache.py", f"gpu_memory_utilization: float = Field(default={UTILIZATION}, gt=0, le=1)"),
         ("engine/arg_utils.py", "if device_memory >= 160 * GiB_bytes:"),
         ("engine/arg_utils.py", 'elif device_memory >= 70 * GiB_bytes and "a100" not in device_name:'),
         ("model_executor/layers/quantization/online/fp8.py", '"weight-only. Requires SM89+ for Cutlass FP8'),

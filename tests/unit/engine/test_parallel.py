@@ -9,7 +9,7 @@ from granite.engine import parallel
 from granite.errors import SettingsError
 from granite.model.weights import Weights
 from granite.settings import Settings
-from tests.machines import CPU, GPU
+from tests.machines import CPU, GPU, gpus
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def test_what_cannot_work_is_one_sentence(check, given, reason):
 
 
 def test_more_ranks_than_gpus_are_refused(check):
-    """Unless they run on several machines, or the number of GPUs is unknown."""
-    five = dataclasses.replace(GPU, gpus=5)
+    """Unless they run on several machines."""
+    five = dataclasses.replace(GPU, gpus=gpus("H100", 5))
     sizes = {"tensor_parallel_size": 3, "data_parallel_size": 2}
     with pytest.raises(SettingsError) as caught:
         check(five, **sizes)
@@ -43,8 +43,7 @@ def test_more_ranks_than_gpus_are_refused(check):
         "ENGINE_ARGS needs 6 GPUs (tensor_parallel_size 3 x data_parallel_size 2 x pipeline_parallel_size 1), "
         "but this machine has 5; lower a size or add GPUs."
     )
-    for enough in (6, None):
-        check(dataclasses.replace(GPU, gpus=enough), **sizes)
+    check(dataclasses.replace(GPU, gpus=gpus("H100", 6)), **sizes)
     for spread in ({"nnodes": 2}, {"data_parallel_size_local": 1}, {"distributed_executor_backend": "ray"}):
         check(five, **sizes, **spread)
 
@@ -52,7 +51,7 @@ def test_more_ranks_than_gpus_are_refused(check):
 @pytest.mark.parametrize(("machine", "given"), [(CPU, {}), (GPU, {"tensor_parallel_size": 2})])
 def test_workers_need_shared_memory(check, machine, given):
     """Docker gives a container 64 MiB of it. A single GPU's worker is no process of its own."""
-    docker = dataclasses.replace(machine, gpus=2, shared_memory=64 * 2**20)
+    docker = dataclasses.replace(machine, gpus=machine.gpus * 2, shared_memory=64 * 2**20)
     with pytest.raises(SettingsError) as caught:
         check(docker, **given)
     assert str(caught.value) == (
