@@ -5,6 +5,8 @@ import json
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from granite.model import demo
+
 RANK, ALPHA = 8, 16
 MODULES = {
     "self_attn.q_proj": (576, 576),
@@ -16,6 +18,10 @@ MODULES = {
 
 SEEDS = {"haiku": 1, "legal": 2}
 """Of the adapters of the tests' server."""
+
+PROMPT = (
+    "<|start_of_role|>user<|end_of_role|>How is rain made?<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
+)
 
 
 def write(directory, seed, *, size=0.04, layers=30, rank=RANK, modules=MODULES):
@@ -56,3 +62,20 @@ def merged(model_directory, adapter=None):
             a, b = (torch.from_numpy(tensors[name.replace("lora_A", side)]) for side in ("lora_A", "lora_B"))
             weights[name.removeprefix("base_model.model.").replace(".lora_A", "")] += ALPHA / RANK * (b @ a)
     return model
+
+
+def answers(directory, prompt, tokens):
+    """transformers' greedy answers without an adapter, by None, and with each of SEEDS."""
+    import torch
+    from transformers import AutoTokenizer
+
+    weights = demo.write(print)
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
+
+    def greedy(adapter):
+        with torch.inference_mode():
+            generated = merged(weights, adapter).generate(ids, max_new_tokens=tokens, do_sample=False)
+        return tokenizer.decode(generated[0, ids.shape[1] :], skip_special_tokens=True)
+
+    return {None: greedy(None)} | {name: greedy(directory / name) for name in SEEDS}

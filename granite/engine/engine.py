@@ -15,6 +15,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.lora.request import LoRARequest
 from vllm.outputs import RequestOutput
+from vllm.platforms import current_platform
 from vllm.renderers.params import TokenizeParams
 from vllm.tracing import extract_trace_headers
 from vllm.usage.usage_lib import UsageContext
@@ -22,9 +23,9 @@ from vllm.v1.attention.selector import get_attn_backend
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-from granite.engine import engine_args, loras, sampling, vllm_errors
+from granite.engine import engine_args, limits, loras, sampling, vllm_errors
 from granite.engine.capacity import Capacity
-from granite.errors import EngineDied, EngineError, OperatorError, PromptTooLong, RequestError
+from granite.errors import EngineDied, EngineError, InvalidInput, OperatorError, PromptTooLong, RequestError
 from granite.model.adapters import Adapter
 from granite.output import logprobs
 from granite.output.answer import Delta
@@ -56,6 +57,7 @@ class Engine:
         self.adapters: Collection[str] = adapters.keys()
         self.context_length = int(llm.model_config.max_model_len)
         """Most tokens of a prompt and its answer together."""
+        self._vocabulary = int(llm.model_config.get_vocab_size())
 
     @classmethod
     async def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Self:
@@ -95,12 +97,14 @@ class Engine:
         self._llm.shutdown()
 
     async def tokenize(self, prompt: str | list[int], max_tokens: int | None) -> Prompt:
-        """`max_tokens`: of the answer; None: as many as fit. Raises PromptTooLong."""
+        """`max_tokens`: of the answer; None: as many as fit. Raises PromptTooLong, InvalidInput."""
         # Refused by its length: a text far beyond any context takes seconds to tokenize.
         per_token = self._llm.renderer.get_tokenizer().max_chars_per_token if isinstance(prompt, str) else 1
         least = len(prompt) // per_token
         if least >= self.context_length:
             raise PromptTooLong(TOO_LONG.format(f"at least {least}", self.context_length))
+        if isinstance(prompt, list):
+            limits.check_vocabulary("prompt", prompt, self._vocabulary)
         # The prompt template has put in every special token.
         parameters = TokenizeParams(max_total_tokens=None, add_special_tokens=False)
         parsed = {"prompt": prompt} if isinstance(prompt, str) else {"prompt_token_ids": prompt}
@@ -124,10 +128,19 @@ class Engine:
         config, tokenizer = self._llm.vllm_config, self._llm.renderer.get_tokenizer()
         models = (config.model_config, config.speculative_config, config.structured_outputs_config)
         room = self.context_length - prompt.tokens
+        if self._loras and current_platform.is_cpu() and "prompt_logprobs" in request.sampling:
+            # vLLM 0.32's LoRA for a CPU expects one row of logits for each request of the batch, and ends otherwise.
+            raise InvalidInput(
+                "`echo` with `logprobs` is not supported on a CPU with LoRA adapters; remove one of them."
+            )
 
         def verify(params: SamplingParams) -> None:
+            for name in ("allowed_token_ids", "logit_bias", "stop_token_ids"):
+                limits.check_vocabulary(name, getattr(params, name) or (), self._vocabulary)
             params.verify(*models, tokenizer)
-            # vLLM tokenizes bad words only when the request is sent, but they count against a limit.
+            # vLLM adds the end of text and tokenizes bad words only when the request is sent, but limits count them.
+            inputs = self._llm.input_processor
+            params.update_from_generation_config(inputs.generation_config_fields, inputs.renderer.get_eos_token_id())
             params.update_from_tokenizer(tokenizer)
 
         return sampling.sampling_params(request, room, verify)

@@ -4,16 +4,29 @@ That ends the engine, and vLLM's front end does not check them. They hold on a C
 wrong everywhere. Written against vLLM 0.32: v1/worker/gpu/sample/{logit_bias,bad_words}.py.
 """
 
+from collections.abc import Iterable
+
 from vllm import SamplingParams, envs
 from vllm.v1.worker.gpu.sample import logit_bias
 
 from granite.errors import InvalidInput
 
 
-def check(params: SamplingParams) -> None:
-    """`params`: verified, so that its bad words are tokenized. Raises InvalidInput."""
+def check_vocabulary(name: str, token_ids: Iterable[int], size: int) -> None:
+    """Raise InvalidInput for the first token id that the vocabulary does not have. `size`: its number of tokens."""
+    for token_id in token_ids:
+        if not 0 <= token_id < size:
+            raise InvalidInput(f"`{name}` has the token id {token_id}, but they go from 0 to {size - 1}; remove it.")
+
+
+def check(params: SamplingParams, *, forbids_calls: bool) -> None:
+    """Raise InvalidInput. `params`: as the engine gets it. `forbids_calls`: whether one bias of it is ours."""
     stop_token_ids = params.all_stop_token_ids if params.min_tokens else ()
     bad_words = sum(map(len, params.bad_words_token_ids or ()))
+    notes = {
+        "stop_token_ids": " when `min_tokens` is set, the end of text included",
+        "logit_bias": ", the one that `tool_choice` none adds included" if forbids_calls else "",
+    }
     for name, size, most in (
         ("allowed_token_ids", len(params.allowed_token_ids or ()), logit_bias.MAX_NUM_ALLOWED_TOKEN_IDS),
         ("logit_bias", len(params.logit_bias or ()), logit_bias.MAX_NUM_LOGIT_BIAS_TOKENS),
@@ -21,5 +34,5 @@ def check(params: SamplingParams) -> None:
         ("bad_words", bad_words, envs.VLLM_MAX_BAD_WORDS_TOTAL_TOKENS),
     ):
         if size > most:
-            with_min_tokens = " when `min_tokens` is set" if name == "stop_token_ids" else ""
-            raise InvalidInput(f"`{name}` has {size} tokens, but the engine takes {most}{with_min_tokens}; shorten it.")
+            note = notes.get(name, "")
+            raise InvalidInput(f"`{name}` has {size} tokens, but the engine takes {most}{note}; shorten it.")

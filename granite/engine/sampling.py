@@ -38,5 +38,5 @@ def sampling_params(request: Request, room: int, verify: Callable[[SamplingParam
     except Exception as error:  # msgspec, vLLM and xgrammar each raise their own kinds, and so does a recursive schema
         reason = WRONG_TYPE.sub(r"`\3` must be of type \1, got \2", vllm_errors.for_caller(error))
         raise InvalidInput(prefix + reason) from None
-    limits.check(params)
+    limits.check(params, forbids_calls=request.conversation.tools.forbidden)
     return params

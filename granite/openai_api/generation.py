@@ -83,7 +83,9 @@ class Generator:
         """Make the choices of one prompt, which differ by their seeds."""
         request = self.checks.request(call.inputs, verbatim=verbatim)
         if call.echo and "logprobs" in request.sampling:
-            request.sampling["prompt_logprobs"] = request.sampling["logprobs"]
+            # Tokens from the prefix cache have no log probabilities.
+            scored = {"prompt_logprobs": request.sampling["logprobs"], "skip_reading_prefix_cache": True}
+            request.sampling.update(scored)
         text = verbatim if isinstance(verbatim, list) else self.template.render(request.conversation)
         prompt = await self.engine.tokenize(text, request.max_tokens)
         params = self.engine.sampling_params(request, prompt)

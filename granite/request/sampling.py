@@ -13,6 +13,9 @@ from granite.request.inputs import Inputs
 MIN_TEMPERATURE = 0.01
 """vLLM raises a temperature between 0 and this one to it without a word."""
 
+REPETITION_PENALTIES = 1e-30, 1e30
+"""The engine divides by it in 32 bits: beyond these, all log probabilities are NaN."""
+
 MAX_LOGPROBS = 20
 """Alternatives of a token; vLLM takes -1 for the whole vocabulary."""
 
@@ -64,6 +67,9 @@ def basic(inputs: Inputs) -> dict[str, Any]:
     if not 0 < inputs.top_p <= 1:
         raise InvalidInput(f"top_p must be above 0 and at most 1, got {inputs.top_p}.")
     _check_numbers("top_k", inputs.top_k)
+    least, most = REPETITION_PENALTIES
+    if not least <= inputs.repetition_penalty <= most:
+        raise InvalidInput(f"repetition_penalty must be from {least} to {most}, got {inputs.repetition_penalty}.")
     stop = _stop(inputs)
     if inputs.seed is not None and not 0 <= inputs.seed <= INT64_MAX:
         raise InvalidInput(f"seed must be from 0 to 2**63 - 1, got {inputs.seed}.")
@@ -89,8 +95,8 @@ def further(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InvalidInput(
             f"`sampling_params` sets {shape.code(name)} twice, also in `structured_outputs`; remove one."
         )
-    # Null is vLLM's word for what is not set.
-    given = {name: value for name, value in (*given.items(), *nested.items()) if value is not None}
+    # Null is vLLM's word for what is not set, and an empty list counts as not set everywhere.
+    given = {name: value for name, value in (*given.items(), *nested.items()) if value not in (None, [])}
     for name, value in given.items():
         if name not in FIELDS and name not in CONSTRAINTS:
             raise InvalidInput(_refusal(name))

@@ -43,11 +43,16 @@ class Tools:
         """Whether the answer may contain calls."""
         return bool(self.definitions) and self.choice != "none"
 
+    @property
+    def forbidden(self) -> bool:
+        """Whether the prompt defines tools that the answer must not call."""
+        return bool(self.definitions) and not self.callable
+
     def biased(self, sampling: dict[str, Any]) -> dict[str, Any]:
         """Keep the model from calling tools that its prompt defines and `tool_choice` rules out."""
         bias = sampling.get("logit_bias", {})
         # vLLM refuses a bias that is not an object.
-        if self.callable or not self.definitions or not isinstance(bias, dict):
+        if not self.forbidden or not isinstance(bias, dict):
             return sampling
         return {**sampling, "logit_bias": {**bias, str(control_tokens.TOOL_CALL_ID): -100.0}}
 

@@ -7,32 +7,17 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-import torch
-from transformers import AutoTokenizer
 
-from granite.model import demo
-from tests.adapters import SEEDS, merged
+from tests.adapters import PROMPT, answers
 from tests.predictions import DEADLINE, answer, predicted
 
-PROMPT = (
-    "<|start_of_role|>user<|end_of_role|>How is rain made?<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>"
-)
 GREEDY = {"prompt": PROMPT, "temperature": 0, "max_tokens": 24}
 
 
 @pytest.fixture(scope="module")
 def expected(lora_directory):
     """transformers' answers without an adapter and with each."""
-    weights = demo.write(print)
-    tokenizer = AutoTokenizer.from_pretrained(weights)
-    ids = tokenizer(PROMPT, return_tensors="pt", add_special_tokens=False).input_ids
-
-    def greedy(adapter):
-        with torch.inference_mode():
-            generated = merged(weights, adapter).generate(ids, max_new_tokens=24, do_sample=False)
-        return tokenizer.decode(generated[0, ids.shape[1] :], skip_special_tokens=True)
-
-    return {None: greedy(None)} | {name: greedy(lora_directory / name) for name in SEEDS}
+    return answers(lora_directory, PROMPT, GREEDY["max_tokens"])
 
 
 def answer_of(operated_cog, name):
@@ -85,6 +70,16 @@ def test_the_openai_api_chooses_an_adapter_by_the_models_name(expected, operated
     assert {name: text(name) for name in expected} == expected
     with pytest.raises(openai.NotFoundError, match="There is no model `haikus`"):
         client.completions.create(model="haikus", **GREEDY)
+
+
+def test_scoring_a_prompt_is_refused(operated):
+    """On a CPU it would end the engine as soon as two requests share a batch."""
+    body = {"model": "haiku", "prompt": "Rain is", "echo": True, "max_tokens": 1}
+    url = f"{operated.openai_url}/v1/completions"
+    response = httpx.post(url, json={**body, "logprobs": 1, "n": 2}, timeout=DEADLINE)
+    sentence = "`echo` with `logprobs` is not supported on a CPU with LoRA adapters; remove one of them."
+    assert (response.status_code, response.json()["error"]["message"]) == (400, sentence)
+    assert httpx.post(url, json=body, timeout=DEADLINE).status_code == 200
 
 
 def test_an_unknown_adapter_is_refused_with_the_known_ones(operated_cog):

@@ -114,16 +114,18 @@ async def test_an_adapter_that_does_not_load_ends_the_engine():
 
 def verify(params):
     """Stands in for vLLM's check against a model, and knows no grammar of JSON."""
+    params.update_from_generation_config({}, 0)
     params._bad_words_token_ids = [[ord(character) for character in word] for word in params.bad_words]
     if params.structured_outputs and params.structured_outputs.json:
         raise ValueError(f"No grammar\nfor {params.structured_outputs.json}")
 
 
-def converted(guide=None, **sampling):
+def converted(guide=None, forbidden=False, **sampling):
     from granite.engine.sampling import sampling_params
 
     values = {**request(prompt="x", seed=1).sampling, **sampling}
-    made = SimpleNamespace(sampling=values, parsed=False, guide=guide)
+    conversation = SimpleNamespace(tools=SimpleNamespace(forbidden=forbidden))
+    made = SimpleNamespace(sampling=values, parsed=False, guide=guide, conversation=conversation)
     return sampling_params(made, 100, verify)
 
 
@@ -160,21 +162,43 @@ def test_what_vllm_refuses_is_one_sentence(given, sentence):
     [
         (lambda size: {"allowed_token_ids": [*range(size)]}, 1024, "allowed_token_ids", ""),
         (lambda size: {"logit_bias": {str(token): 1 for token in range(size)}}, 1024, "logit_bias", ""),
+        (
+            lambda size: {"logit_bias": {str(token): 1 for token in range(size)}, "forbidden": True},
+            1024,
+            "logit_bias",
+            ", the one that `tool_choice` none adds included",
+        ),
         (lambda size: {"bad_words": ["x" * (size - 5), "y" * 5]}, 1024, "bad_words", ""),
         (
             lambda size: {"stop_token_ids": [*range(size)], "min_tokens": 1},
             128,
             "stop_token_ids",
-            " when `min_tokens` is set",
+            " when `min_tokens` is set, the end of text included",
+        ),
+        (
+            lambda size: {"stop_token_ids": [*range(1, size)], "min_tokens": 1, "ignore_eos": True},
+            128,
+            "stop_token_ids",
+            " when `min_tokens` is set, the end of text included",
         ),
     ],
 )
 def test_what_would_end_the_engine_on_a_gpu_is_one_sentence(given, most, name, end):
-    """One more than its worker takes; the end of text, 0, is always a stop token."""
+    """One more than its worker takes; the end of text, 0, is always a stop token, even if it is ignored."""
     converted(**given(most))
     with pytest.raises(InvalidInput) as caught:
         converted(**given(most + 1))
     assert str(caught.value) == f"`{name}` has {most + 1} tokens, but the engine takes {most}{end}; shorten it."
+
+
+def test_a_token_id_beyond_the_vocabulary_is_one_sentence():
+    from granite.engine import limits
+
+    limits.check_vocabulary("prompt", [0, 9], 10)
+    for token_id in (-1, 10, 2**40):
+        with pytest.raises(InvalidInput) as caught:
+            limits.check_vocabulary("prompt", [5, token_id], 10)
+        assert str(caught.value) == f"`prompt` has the token id {token_id}, but they go from 0 to 9; remove it."
 
 
 def test_stop_tokens_count_only_beside_min_tokens():

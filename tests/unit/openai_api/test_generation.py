@@ -83,6 +83,7 @@ async def test_a_harness_scores_a_prompt(prompt, max_tokens, text, new):
     prompt_logprobs = (token("2", None), token(" 3", -0.25))
     engine = FakeEngine(Delta(" 4", 1, None, (token(" 4", -1.0),), prompt_logprobs), finish="length")
     body = {"prompt": prompt, "echo": True, "logprobs": 1, "max_tokens": max_tokens, "temperature": 0}
+    body["skip_reading_prefix_cache"] = False  # not heeded: tokens from the cache would have no log probabilities
     client = Client(app_of(engine))
     answer = (await client.post("completions", **body)).json()
     choice = answer["choices"][0]
@@ -92,6 +93,7 @@ async def test_a_harness_scores_a_prompt(prompt, max_tokens, text, new):
     assert choice["logprobs"]["top_logprobs"][:2] == [None, {" 3": -0.25}]
     sampling = engine.requests[0].sampling
     assert (sampling["logprobs"], sampling["prompt_logprobs"], sampling["max_tokens"]) == (1, 1, 1)
+    assert sampling["skip_reading_prefix_cache"] is True
     first, *_ = await client.events("completions", **body)
     assert (first["choices"][0]["text"], first["choices"][0]["logprobs"]["tokens"]) == (text, ["2", " 3", *new])
 

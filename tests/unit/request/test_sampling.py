@@ -34,13 +34,15 @@ def forbidden(bias):
         ({"seed": 2**63 - 1}, {"seed": 2**63 - 1}),
         ({"temperature": 0.01}, {"temperature": 0.01}),
         ({"verbatim": "x", "prompt": "", "logprobs": 20}, {"logprobs": 20}),
+        ({"repetition_penalty": 1e30}, {"repetition_penalty": 1e30}),
+        (further(allowed_token_ids=[], bad_words=[]), {}),
         (further(logit_bias={"7": -5}, ignore_eos=True, stop_token_ids=[5.0], bad_words=None), {"logit_bias": {"7": -5}, "ignore_eos": True, "stop_token_ids": [5.0]}),
         (forbidden({"7": 1, "49154": 5}), {"logit_bias": {"7": 1, "49154": -100.0}}),
         (forbidden([1]), {"logit_bias": [1]}),
     ],
 )  # fmt: skip
 def test_what_the_engine_gets(given, changed):
-    """A null is not set. The bias rules out a call that tool_choice does; one of a wrong type is vLLM's to refuse."""
+    """A null and an empty list are not set. The bias rules out a call that tool_choice does; one of a wrong type is vLLM's to refuse."""
     assert request(**{"prompt": "x", "seed": 7} | given).sampling == PLAIN | changed
 
 
@@ -83,6 +85,8 @@ UNFIT = "contains a number that does not fit 64 bits."
         ({"top_p": 0}, "top_p must be above 0 and at most 1, got 0."),
         ({"top_p": 1.7}, "top_p must be above 0 and at most 1, got 1.7."),
         ({"top_p": float("nan")}, "top_p must be above 0 and at most 1, got nan."),
+        ({"repetition_penalty": 0}, "repetition_penalty must be from 1e-30 to 1e+30, got 0."),
+        ({"repetition_penalty": 1e31}, "repetition_penalty must be from 1e-30 to 1e+30, got 1e+31."),
         ({"top_k": 2**64}, f"`top_k` {UNFIT}"),
         ({"seed": -1}, "seed must be from 0 to 2**63 - 1, got -1."),
         ({"seed": 2**63}, "seed must be from 0 to 2**63 - 1, got 9223372036854775808."),
