@@ -93,9 +93,10 @@ class BothAPIs:
         while self.metric("granite_openai_slots_in_use") < sequences:
             assert time.monotonic() < deadline
 
-    def kill_engine(self):
+    def kill_engine(self, name="VLLM"):
+        """`name`: how the names of its processes begin."""
         for process in self.processes:
-            if process.name().startswith("VLLM"):
+            if process.name().startswith(name):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
 
@@ -120,3 +121,11 @@ def openai_error(text):
             if error := data.get("error") or (data.get("response") or {}).get("error"):
                 return error["message"]
     return None
+
+
+def without_ids(value):
+    """An object of the OpenAI API without its random ids and times."""
+    if isinstance(value, dict):
+        changing = ("id", "call_id", "created", "created_at")
+        return {key: without_ids(each) for key, each in value.items() if key not in changing}
+    return [without_ids(each) for each in value] if isinstance(value, list) else value

@@ -1,11 +1,9 @@
 """Requests through the real Cog server and the real engine on the demo weights."""
 
 import concurrent.futures
-import json
 import re
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import pytest
@@ -15,9 +13,8 @@ from granite.hardware import Hardware
 from granite.model import weights
 from granite.settings import Settings
 from tests.predictions import DEADLINE, answer, engine_is_idle, events, predicted
-from tests.samples import GREEDY
+from tests.samples import GREEDY, PAGE
 
-PAGE = json.loads(Path("tests/data/model_page.json").read_text(encoding="utf-8"))
 FRANCE = {"prompt": "What is the capital of France?", **GREEDY}
 
 

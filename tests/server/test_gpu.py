@@ -1,14 +1,11 @@
 """The 8B model itself, on a GPU."""
 
-import json
-from pathlib import Path
-
 import httpx
 import pytest
 
-pytestmark = pytest.mark.gpu
+from tests.samples import PAGE
 
-PAGE = json.loads(Path("tests/data/model_page.json").read_text(encoding="utf-8"))
+pytestmark = pytest.mark.gpu
 
 
 def test_granite_answers_the_model_pages_request(server):

@@ -13,11 +13,8 @@ import pytest
 from granite.cli.server import CPU_CONCURRENCY
 from tests.conftest import KEY
 from tests.predictions import DEADLINE, answer, engine_is_idle, error_of, events, predicted
-from tests.samples import BOOK, BOSTON, FILES, FRANCE, GREEDY, MODEL, NAMED, TOOLS
+from tests.samples import BOOK, BOSTON, CHATS, FRANCE, GREEDY, MODEL, TOOLS
 
-OTHER_FORM = {"logprobs", "sampling_params", "adapter", "stream"}
-"""Inputs of predict() that the OpenAI API has in another form."""
-CHATS = {name: request for name, request in FILES.items() if "messages" in request and not OTHER_FORM & request.keys()}
 SCHEMA = BOOK["json_schema"]["schema"]
 
 
@@ -50,23 +47,13 @@ def streamed(client, **request):
     return plain(message)
 
 
-REQUESTS = {
-    **CHATS,
-    "named": FILES["tool_choice"] | {"tool_choice": NAMED},
-    "tools that must not be called": FILES["tool_choice"] | {"tool_choice": "none"},
-    "a schema": {"messages": FRANCE, "response_format": BOOK},
-    "a schema after thoughts": {"messages": FRANCE, "response_format": BOOK, "thinking": True},
-    "text parts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "granite?"}]}]},
-    "the model card's controls": {"messages": FRANCE, "chat_template_kwargs": {"controls": {"length": "short"}}},
-    "a stop text": {"messages": FRANCE, "stop": ["Paris"]},
-}  # fmt: skip
 OPENAIS_OWN = {"messages", "tools", "tool_choice", "response_format", "max_tokens", "temperature", "stop"}
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", CHATS)
 def test_both_apis_give_the_same_answer(cog, client, name):
     """Whole and streamed: message, usage and finish reason."""
-    request = {"max_tokens": 96} | REQUESTS[name] | {"temperature": 0}
+    request = {"max_tokens": 96} | CHATS[name] | {"temperature": 0}
     fields = {key: value for key, value in request.items() if key in OPENAIS_OWN}
     fields["extra_body"] = {key: value for key, value in request.items() if key not in OPENAIS_OWN}
     with concurrent.futures.ThreadPoolExecutor(3) as threads:

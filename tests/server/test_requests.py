@@ -1,6 +1,5 @@
 """The request files, one for each input, and what else a chat accepts, through the real server and engine."""
 
-import concurrent.futures
 import dataclasses
 import json
 
@@ -9,10 +8,11 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from granite.request.inputs import Inputs
-from tests.predictions import chunks_of, error_of, predicted
+from tests.predictions import at_once, chunks_of, error_of, predicted
 from tests.samples import BOOK, BOSTON, FILES, GREEDY, NAMED, TOOL_SCHEMAS, TOOLS
 
 ANSWERED = [name for name in FILES if name != "adapter"]  # its own test's server has adapters
+SEEDS = {seed: seed for seed in range(20)}
 
 
 def completion(cog, **request):
@@ -26,12 +26,6 @@ def chunks(cog, **request):
     return [
         ChatCompletionChunk.model_validate_json(chunk, strict=True) for chunk in chunks_of(cog, stream=True, **request)
     ]
-
-
-def at_once(count, send):
-    """What `send(seed)` gives for many seeds, sent beside each other."""
-    with concurrent.futures.ThreadPoolExecutor(10) as threads:
-        return list(threads.map(send, range(count)))
 
 
 def test_there_is_a_file_for_each_input():
@@ -77,7 +71,7 @@ def test_forced_calls_fit_their_schema(cog, choice):
     def send(seed):
         return completion(cog, messages=BOSTON, tools=TOOLS, tool_choice=choice, seed=seed)
 
-    for made in at_once(20, send):
+    for made in at_once(SEEDS, send).values():
         (choice_made,) = made.choices
         assert choice_made.finish_reason == "tool_calls"
         for call in choice_made.message.tool_calls:
@@ -106,7 +100,7 @@ def test_answers_fit_a_json_schema(cog):
         messages = [{"role": "user", "content": "Describe the book Moby Dick."}]
         return completion(cog, messages=messages, seed=seed, **request).choices[0].message.content
 
-    for text in at_once(20, send):
+    for text in at_once(SEEDS, send).values():
         jsonschema.validate(json.loads(text), BOOK["json_schema"]["schema"])
 
 

@@ -8,6 +8,7 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
+from tests.both_apis import without_ids
 from tests.fake_engine import FakeEngine
 from tests.openai_app import CALLS, THOUGHTS, Client, app_of
 
@@ -49,16 +50,9 @@ async def test_a_stream_has_openais_events_in_openais_order(name):
     parsed = [EVENT.validate_python(event) for event in events]
     whole = (await client.post("responses", **body)).json()
     assert Response.model_validate(whole)
-    assert plain(parsed[-1].response.model_dump()) == plain(Response.model_validate(whole).model_dump())
+    assert without_ids(parsed[-1].response.model_dump()) == without_ids(Response.model_validate(whole).model_dump())
     items = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert items == events[-1]["response"]["output"]
-
-
-def plain(value):
-    """Without random ids and times."""
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items() if key not in ("id", "call_id", "created_at")}
-    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 async def test_openais_client_reads_the_answers():
