@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("openai_api", "cli", "serving", "engine", "output", "model", "request", "root")
+ROOMS = ("gpu_check", "openai_api", "cli", "serving", "engine", "output", "model", "request", "root")
 """From the top down: a file imports from its own room or from one below."""
 
 FILES = sorted(Path("granite").rglob("*.py"))

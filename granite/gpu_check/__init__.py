@@ -1,0 +1,1 @@
+"""`script/gpu-check`: what this package does on a GPU, as one report."""
