@@ -73,8 +73,8 @@ def logprobs(calls: Calls, tokens: int) -> Figures:
     messages = [{"role": "user", "content": "What is the capital of France?"}]
     content = calls.choice(messages=messages, logprobs=5, temperature=0, max_tokens=tokens)["logprobs"]["content"]
     values = [top["logprob"] for token in content for top in (token, *token["top_logprobs"])]
-    figures = {"tokens": len(content), "highest": max(values), "lowest": min(values)}
-    if not all(map(math.isfinite, values)) or figures["highest"] > 0:
+    figures = {"tokens": len(content), "highest": round(max(values), 4), "lowest": round(min(values), 4)}
+    if not all(map(math.isfinite, values)) or max(values) > 0:
         raise Failure("A log probability is not a finite number up to 0.", figures)
     if any(sum(math.exp(top["logprob"]) for top in token["top_logprobs"]) > 1.001 for token in content):
         raise Failure("The probabilities of five alternatives are above 1 together.", figures)

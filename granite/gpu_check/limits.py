@@ -1,25 +1,23 @@
-"""The engine's limits for one request: the largest size is answered, one more is refused, at both APIs.
+"""The engine's limits for one request: the largest list is answered, one more item is refused, at both APIs.
 
-The server names each limit in its sentence, so none is repeated here. A size that passed the check and that the engine
+Where a limit is, the server's refusals say: so none is repeated here. A list that passed the check and that the engine
 does not take would end it.
 """
 
-import re
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any
 
 from granite.gpu_check.calls import Calls
 from granite.gpu_check.checks import Failure, Figures
 
-FIELDS: dict[str, tuple[Callable[[int], dict[str, Any]], int]] = {
-    "allowed_token_ids": (lambda size: {"allowed_token_ids": [*range(100, 100 + size)]}, 3000),
-    "logit_bias": (lambda size: {"logit_bias": {str(token): 1 for token in range(100, 100 + size)}}, 3000),
-    "stop_token_ids": (lambda size: {"stop_token_ids": [*range(100, 100 + size)]}, 3000),
-    "bad_words": (lambda size: {"bad_words": ["basalt " * 20] * size}, 60),
+FIELDS: dict[str, tuple[Callable[[int], Any], int]] = {
+    "allowed_token_ids": (lambda size: [*range(100, 100 + size)], 3000),
+    "logit_bias": (lambda size: {str(token): 1 for token in range(100, 100 + size)}, 3000),
+    "stop_token_ids": (lambda size: [*range(100, 100 + size)], 3000),
+    "bad_words": (lambda size: [f"basalt {number} " * 20 for number in range(size)], 60),
 }
-"""Each field with a value of any size, and a size that is too large, as two thirds of it are."""
-
-SENTENCE = re.compile(r"has (\d+) \w+, but the engine takes (\d+)")
+"""Each field with a value of any size, and a size that is too large."""
 
 SMALL = {"prompt": "Say hello.", "temperature": 0, "max_tokens": 1, "min_tokens": 1}
 
@@ -28,28 +26,19 @@ def limit(calls: Calls, field: str) -> Figures:
     value, beyond = FIELDS[field]
 
     def cog(size: int) -> str | None:
-        return calls.refusal(**SMALL, sampling_params=value(size))
+        return calls.refusal(**SMALL, sampling_params={field: value(size)})
 
     def openai(size: int) -> str | None:
-        return calls.openai_refusal("completions", **SMALL, **value(size))
+        return calls.openai_refusal("completions", **SMALL, **{field: value(size)})
 
-    # The engine counts more than the list's items: each token of a word, and the end of text.
-    (high, most), (low, _) = (_counted(cog(size), field, size) for size in (beyond, beyond * 2 // 3))
-    each = (high - low) // (beyond - beyond * 2 // 3)
-    largest = (most - (high - beyond * each)) // each
-    figures: Figures = {"most": most, "largest_list": largest}
-    for name, send in (("Cog", cog), ("OpenAI", openai)):
-        if sentence := send(largest):
-            raise Failure(f"The {name} API refused {largest} items, which fit: {sentence}", figures)
-        figures["sentence"] = send(largest + 1)
-        _counted(figures["sentence"], field, largest + 1)
+    figures: Figures = {}
+    for name, send in (("cog", cog), ("openai", openai)):
+        sentence = figures["sentence"] = send(beyond)
+        if f"`{field}`" not in (sentence or ""):
+            raise Failure(f"`{field}` with {beyond} items is not refused: {sentence or 'it was answered.'}", figures)
+        # Finds the first that is refused, by requests on both sides of the limit.
+        figures[name] = bisect_left(range(1, beyond), True, key=lambda size: send(size) is not None)
         calls.text(**SMALL)
+    if figures["cog"] != figures["openai"]:
+        raise Failure("The two APIs have different limits.", figures)
     return figures
-
-
-def _counted(sentence: str | None, field: str, size: int) -> tuple[int, int]:
-    """How many tokens a refused list counted, and the limit."""
-    match = SENTENCE.search(sentence or "")
-    if match is None:
-        raise Failure(f"`{field}` with {size} items was not refused by its limit: {sentence or 'it was answered.'}")
-    return int(match[1]), int(match[2])

@@ -44,4 +44,4 @@ def table(records: list[dict[str, Any]]) -> str:
 
 def _figures(figures: Figures) -> str:
     shown = [(name, value) for name, value in figures.items() if isinstance(value, (bool, int, float, str))]
-    return ", ".join(f"{name} {value}".replace("\n", " ") for name, value in shown if len(str(value)) <= 40)
+    return ", ".join(f"{name} {value}".replace("\n", " ") for name, value in shown if 0 < len(str(value)) <= 40)

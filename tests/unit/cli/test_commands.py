@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from granite.cli.environment import ROOT
+from granite.gpu_check.__main__ import NO_GPU
+from granite.hardware import has_gpu
 
 EMPTY = 'The prompt is empty; give one, such as script/predict "What is granite?"'
 NO_ADDRESS = "--host {} is not an address of this machine; use 127.0.0.1, or 0.0.0.0 for all interfaces."
@@ -25,7 +27,9 @@ def run(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["predict", "chat", "serve", "lint", "setup", "test", "weights", "schema", "plan"])
+@pytest.mark.parametrize(
+    "command", ["predict", "chat", "serve", "lint", "setup", "test", "weights", "schema", "plan", "gpu-check"]
+)
 def test_help_needs_no_environment(run, command):
     ran = run(command, "--help")
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -45,6 +49,12 @@ def test_help_needs_no_environment(run, command):
 def test_a_mistake_is_refused_before_anything_is_installed(run, command, sentence):
     ran = run(*command)
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"{sentence}\n")
+
+
+@pytest.mark.skipif(has_gpu(), reason="there is an NVIDIA GPU on this machine")
+def test_gpu_check_needs_a_gpu(run):
+    ran = run("gpu-check")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", f"{NO_GPU}\n")
 
 
 def test_weights_that_are_missing_are_exit_1(run):
