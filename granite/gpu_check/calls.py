@@ -31,8 +31,8 @@ class Calls:
         self._client = httpx2.Client(trust_env=False, timeout=TIMEOUT, limits=httpx2.Limits())
         model, *adapters = self._client.get(f"{server.openai_url}/v1/models", headers=self.headers).json()["data"]
         self.model: str = model["id"]
-        engine_args = json.loads(server.variables.get("ENGINE_ARGS", "{}"))
-        self.trained = self.model != "granite-demo" and engine_args.get("load_format") != "dummy"
+        self.engine_args: dict[str, Any] = json.loads(server.variables.get("ENGINE_ARGS", "{}"))
+        self.trained = self.model != "granite-demo" and self.engine_args.get("load_format") != "dummy"
         self.context: int = model["max_model_len"]
         self.adapters: list[str] = [adapter["id"] for adapter in adapters]
 

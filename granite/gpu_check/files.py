@@ -1,5 +1,6 @@
 """What a server writes: in its cache, and outside of it."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -30,5 +31,10 @@ def changed(before: Sizes, after: Sizes) -> Sizes:
 
 
 def _size(entry: Path) -> tuple[int, int]:
-    files = [file for file in (entry, *entry.rglob("*")) if file.is_file() and not file.is_symlink()]
-    return len(files), sum(file.lstat().st_size for file in files)
+    files = size = 0
+    for file in (entry, *entry.rglob("*")):
+        with contextlib.suppress(OSError):  # others write there, too
+            if file.is_file() and not file.is_symlink():
+                size += file.stat().st_size
+                files += 1
+    return files, size

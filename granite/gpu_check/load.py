@@ -38,7 +38,6 @@ def load(calls: Calls, streams: int, tokens: int, card: Card | None) -> Figures:
     gaps = [after - before for each in done for before, after in zip(each.chunks, each.chunks[1:], strict=False)]
     figures: Figures = {
         "tokens_per_s": round(streams * tokens / seconds, 1),
-        **(_bound(calls, streams, done[0].prompt_tokens + tokens // 2, card) if card else {}),
         "first_ms_p50": _milliseconds(first, 0.5),
         "first_ms_p99": _milliseconds(first, 0.99),
         "gap_ms_p50": _milliseconds(gaps, 0.5),
@@ -51,14 +50,15 @@ def load(calls: Calls, streams: int, tokens: int, card: Card | None) -> Figures:
         "refused_409": sum(stream.refused for stream in done),
     }
     if card:
-        figures["bound_share"] = round(figures["tokens_per_s"] / figures["bound"], 3)
+        most = bound(calls, streams, done[0].prompt_tokens + tokens // 2, card)
+        figures = {"bound_share": round(streams * tokens / seconds / most, 3), **figures}
     return figures
 
 
-def _bound(calls: Calls, streams: int, context: int, card: Card) -> Figures:
-    """What the card's memory allows at most, in tokens per second, by NVIDIA's data sheet."""
-    budget = Budget(card.memory, calls.server.variables.get("QUANTIZATION"))
-    return {"bound": round(budget.rate(card.bandwidth, streams, context), 1)}
+def bound(calls: Calls, streams: int, context: int, card: Card) -> float:
+    """Tokens per second at most, by the memory's bandwidth in NVIDIA's data sheet."""
+    gpus = calls.engine_args.get("tensor_parallel_size", 1)
+    return Budget(card.memory, calls.server.variables.get("QUANTIZATION"), gpus).rate(card.bandwidth, streams, context)
 
 
 async def _all(calls: Calls, streams: int, tokens: int) -> list[Stream]:

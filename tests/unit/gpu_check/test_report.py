@@ -7,7 +7,6 @@ import pytest
 from granite.errors import SettingsError
 from granite.gpu_check import report
 from granite.gpu_check.checks import Checks, Failure, Skipped
-from granite.gpu_check.load import percentile
 
 
 def raising(error):
@@ -71,8 +70,3 @@ def test_the_report_is_written_where_it_can_be(tmp_path, monkeypatch):
     assert report.write({"a": 1}, tmp_path / "r.json") == tmp_path / "r.json"
     assert report.write({"a": 1}, tmp_path / "missing" / "r.json") == tmp_path / "granite-cog" / "r.json"
     assert json.loads((tmp_path / "granite-cog" / "r.json").read_text()) == {"a": 1}
-
-
-@pytest.mark.parametrize(("share", "value"), [(0.5, 2), (0.99, 4), (0.25, 1), (1, 4)])
-def test_a_percentile(share, value):
-    assert percentile([4, 1, 3, 2], share) == value
