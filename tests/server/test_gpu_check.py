@@ -13,7 +13,7 @@ import pytest
 from granite.cli.environment import ROOT
 from granite.cli.server import Server
 from granite.gpu_check import running, story
-from granite.gpu_check.__main__ import DEMO, NO_SERVER, parser
+from granite.gpu_check.__main__ import DEMO, DUMMY, NO_SERVER, parser
 from granite.gpu_check.checks import Checks
 from granite.model import demo
 from tests.samples import EXACT
@@ -21,7 +21,7 @@ from tests.samples import EXACT
 SHIM = next((ROOT / "tests/gpu_runner").rglob("sitecustomize.py")).parent
 """Lets model runner V2 run on a CPU."""
 
-SMALL = ["--cpu", "--dummy", "--times", "2", "--among", "4"]
+SMALL = ["--cpu", "--times", "2", "--among", "4"]
 ENGINE_ARGS = json.dumps({**EXACT, "max_model_len": 1024})
 RUN = "GRANITE_TEST_RUN"
 
@@ -78,14 +78,14 @@ def expected(names):
 
 @pytest.mark.slow
 def test_every_check_runs(start, tmp_path):
-    process = start(*SMALL[:1], *SMALL[2:], "--streams", "1,8,64", "--tokens", "32")
+    process = start(*SMALL, "--dummy", "--streams", "1,8,64", "--tokens", "32")
     table, said = process.communicate(timeout=500)
     report = json.loads((tmp_path / "report.json").read_text())
     names = [*BEFORE_LOAD, "load 1", "load 8", "load 64", "cancel", "SIGTERM", "FP8"]
     assert verdicts(report["checks"]) == expected(names), said
     assert process.returncode == 0
     assert [line.split("  ")[0] for line in table.splitlines() if line[:1] != " "][: len(names)] == names
-    assert report["not_shown"] == [DEMO, *(f"{name}: {reason}." for name, reason in SKIPPED.items())]
+    assert report["not_shown"] == [DUMMY, DEMO, *(f"{name}: {reason}." for name, reason in SKIPPED.items())]
 
     figures = {record["name"]: record["figures"] for record in report["checks"]}
     assert {"runner": "V1", "context": 1024}.items() <= figures["engine"].items()
@@ -117,7 +117,7 @@ def test_every_check_runs_on_the_model_runner_of_gpus(tmp_path, weights, monkeyp
 def test_an_interrupt_ends_the_server_and_writes_the_report(start, tmp_path):
     process = start("--cpu")
     for line in process.stderr:
-        if line.startswith("Starting the engine"):
+        if line.startswith("Importing vLLM"):
             break
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
