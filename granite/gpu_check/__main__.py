@@ -39,24 +39,24 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-fp8", dest="fp8", action="store_false", help=text)
     parser.add_argument("--cpu", action="store_true", help="run without a GPU: a trial of the check itself")
     text = "numbers of concurrent streams (default: 1,32,256)"
-    parser.add_argument("--streams", metavar="N,…", type=_numbers, default=[1, 32, 256], help=text)
+    parser.add_argument("--streams", metavar="N,…", type=numbers, default=[1, 32, 256], help=text)
     text = "of each stream; other answers scale with it (default: %(default)s)"
-    parser.add_argument("--tokens", metavar="N", type=_number, default=256, help=text)
+    parser.add_argument("--tokens", metavar="N", type=number, default=256, help=text)
     text = "how often each form of answer is requested, and how many seeds are compared (default: %(default)s)"
-    parser.add_argument("--times", metavar="N", type=_number, default=8, help=text)
+    parser.add_argument("--times", metavar="N", type=number, default=8, help=text)
     text = "how many requests run at once where a seed runs among others (default: %(default)s)"
-    parser.add_argument("--among", metavar="N", type=_number, default=64, help=text)
+    parser.add_argument("--among", metavar="N", type=number, default=64, help=text)
     return parser
 
 
-def _number(text: str) -> int:
-    if (number := int(text)) < 1:
+def number(text: str) -> int:
+    if int(text) < 1:
         raise ValueError
-    return number
+    return int(text)
 
 
-def _numbers(text: str) -> list[int]:
-    return [_number(part) for part in text.split(",")]
+def numbers(text: str) -> list[int]:
+    return [number(part) for part in text.split(",")]
 
 
 def main() -> int:

@@ -28,12 +28,13 @@ def page(calls: Calls, tokens: int) -> Figures:
 def seeds(calls: Calls, times: int, among: int, tokens: int) -> Figures:
     """The same seed alone and among others. Rounding depends on the batch, so some may differ."""
     requests: list[dict[str, Any]] = [
-        {"prompt": f"Name {2 + seed % 7} colours.", "seed": seed, "max_tokens": tokens} for seed in range(among)
+        {"prompt": f"Name {2 + seed % 7} colours.", "seed": seed, "max_tokens": tokens}
+        for seed in range(min(among, calls.slots))
     ]
     alone = [calls.text(**request) for request in requests[:times]]
     together = at_once(lambda request: calls.text(**request), requests)
     equal = sum(one == other for one, other in zip(alone, together, strict=False))
-    figures = {"equal": equal, "of": len(alone), "among": among, "different_answers": len({*together})}
+    figures = {"equal": equal, "of": len(alone), "among": len(requests), "different_answers": len({*together})}
     if not equal or figures["different_answers"] == 1:
         raise Failure("A seed does not decide the answer.", figures)
     return figures

@@ -21,7 +21,10 @@ Result = TypeVar("Result")
 
 
 class Calls:
-    """`model`, `context`, `adapters`: as the OpenAI API lists them. `trained`: by IBM; not demo, not random weights."""
+    """`slots`: predictions at once. `model`, `context`, `adapters`: as the OpenAI API lists them.
+
+    `trained`: whether the model is the 8B one, not the demo and not random.
+    """
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -29,6 +32,7 @@ class Calls:
         self.headers = {"Authorization": f"Bearer {key}"} if key else {}
         # Past any proxy that the environment names: the server is on this machine's loopback.
         self._client = httpx2.Client(trust_env=False, timeout=TIMEOUT, limits=httpx2.Limits())
+        self.slots = int(server.variables["COG_MAX_CONCURRENCY"])
         model, *adapters = self._client.get(f"{server.openai_url}/v1/models", headers=self.headers).json()["data"]
         self.model: str = model["id"]
         self.engine_args: dict[str, Any] = json.loads(server.variables.get("ENGINE_ARGS", "{}"))

@@ -27,9 +27,8 @@ class Stream:
 
 def load(calls: Calls, streams: int, tokens: int, card: Card | None) -> Figures:
     """`tokens`: of each answer."""
-    slots = int(calls.server.variables["COG_MAX_CONCURRENCY"])
-    if streams > slots:
-        raise Skipped(f"COG_MAX_CONCURRENCY is {slots}")
+    if streams > calls.slots:
+        raise Skipped(f"COG_MAX_CONCURRENCY is {calls.slots}")
     preempted, busy, began = calls.metric("vllm:num_preemptions_total"), _processor(calls), time.monotonic()
     done = asyncio.run(_all(calls, streams, tokens))
     seconds = time.monotonic() - began

@@ -34,6 +34,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))  # its size is not of interest
     monkeypatch.setattr(running, "Server", Server)
     monkeypatch.setattr(running, "Calls", lambda server: server)
     monkeypatch.setattr(Server, "started", [])
