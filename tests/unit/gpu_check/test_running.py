@@ -1,5 +1,7 @@
 """When the checks' server is started."""
 
+from pathlib import Path
+
 import pytest
 
 from granite.engine.engine_args import COMPILED
@@ -19,6 +21,9 @@ class Server:
     def __enter__(self):
         self.log = self.variables["LOG"]
         self.log.write_text("a line\n")
+        compiled = Path(self.variables["TRITON_CACHE_DIR"])
+        compiled.mkdir(parents=True, exist_ok=True)
+        (compiled / "kernel").write_text("123")
         return self
 
     def wait(self, report):
@@ -74,4 +79,5 @@ def test_without_a_server_each_check_is_skipped(server, monkeypatch):
         ("start", "failed", "There are no weights."),
         ("first", "skipped", "the server did not start"),
     ]
-    assert server._checks.records[0]["figures"]["log"] == ["a line"]
+    figures = server._checks.records[0]["figures"]
+    assert (figures["cache"], figures["log"]) == ({"triton": (1, 3)}, ["a line"])

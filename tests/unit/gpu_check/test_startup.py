@@ -73,6 +73,12 @@ def test_the_stages_of_a_start():
     }
 
 
+def test_a_warm_start_compiles_nothing():
+    log = "Directly load AOT compilation from path /cache/model\n"
+    log += "Directly load the compiled graph(s) for compile range (1, 8192) from the cache, took 0.512 s\n"
+    assert startup.stages(log) == {"compiled": 0, "loaded": 2, "phases": {}}
+
+
 def test_what_the_engine_chose():
     assert startup.engine(LOG) == {
         "runner": "V2",
