@@ -82,6 +82,9 @@ def main() -> int:
     except GraniteError as error:  # a setting that no server takes
         environment.say(str(error))
         return 2
+    except OSError as error:
+        environment.say(f"Cannot write the cache: {error}; set XDG_CACHE_HOME to another directory.")
+        return 2
     finally:
         names = {record["name"] for record in checks.records}
         ifs = {DUMMY: options.dummy, DEMO: options.cpu, NO_SERVER: "engine" not in names}

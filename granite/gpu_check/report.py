@@ -26,7 +26,7 @@ def write(report: dict[str, Any], file: Path) -> Path:
 
 def table(records: list[dict[str, Any]]) -> str:
     """One line for each check, and more if its figures need them; long figures are in the JSON alone."""
-    name = max(len(record["name"]) for record in records)
+    name = max((len(record["name"]) for record in records), default=0)
     lines = []
     for record in records:
         start = f"{record['name']:{name}}  {record['status']:7}  {record['seconds']:6.1f} s  "
