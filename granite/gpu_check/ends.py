@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import httpx2
 import psutil
@@ -28,83 +27,76 @@ SECONDS = 30
 
 def cancel(calls: Calls) -> Figures:
     """A closed stream of either API frees the engine."""
-    long = {"min_tokens": calls.context // 2, "max_tokens": calls.context // 2}
+    half = calls.context // 2
+    inputs = {"prompt": STORY, "min_tokens": half, "max_tokens": half}
+    body = {"model": calls.model, "stream": True, **inputs}
+    streams = {
+        "cog": (f"{calls.server.url}/predictions", {"input": inputs}, {"Accept": "text/event-stream"}),
+        "openai": (f"{calls.server.openai_url}/v1/completions", body, calls.headers),
+    }
     figures: Figures = {}
-    with contextlib.closing(events(calls.server.url, {"prompt": STORY, **long})) as stream:
-        _until_first(stream)
-        _wait(lambda: calls.metric(RUNNING) >= 1, "A running request is not in the metrics.")
-    figures["cog_s"] = _wait(lambda: not calls.metric(RUNNING), "A closed stream of the Cog API ran on.")
-    body = {"model": calls.model, "prompt": STORY, "stream": True, **long}
-    url = f"{calls.server.openai_url}/v1/completions"
-    with httpx2.stream("POST", url, json=body, headers=calls.headers, timeout=None, trust_env=False) as response:
-        next(response.iter_lines())
-    figures["openai_s"] = _wait(lambda: not calls.metric(RUNNING), "A closed stream of the OpenAI API ran on.")
+    for name, (url, content, headers) in streams.items():
+        with httpx2.stream("POST", url, json=content, headers=headers, timeout=None, trust_env=False):
+            _wait(lambda: calls.metric(RUNNING) > 0, f"A stream of the {name} API is not in the metrics.")
+        figures[f"{name}_s"] = _wait(lambda: calls.metric(RUNNING) == 0, f"A closed stream of the {name} API ran on.")
     return figures
 
 
 def terminated(calls: Calls, tokens: int) -> Figures:
-    """SIGTERM lets a running stream finish, ends with exit code 0 and leaves no process."""
-    stream = events(calls.server.url, {"prompt": STORY, "min_tokens": tokens, "max_tokens": tokens})
+    """SIGTERM lets a running stream finish, ends the server with exit code 0 and leaves no process."""
     with _no_process_left(calls.server):
-        rest = _rest(stream)
+        rest = _stream(calls, tokens)
         os.kill(calls.server.pid, signal.SIGTERM)
-        began = time.monotonic()
-        code = _ended(calls.server, Settings.from_environment().shutdown_grace + END_SECONDS)
-        figures: Figures = {"seconds": round(time.monotonic() - began, 1), "exit_code": code, **rest.result(SECONDS)}
-    if code != 0 or figures["status"] not in ("succeeded", "canceled"):
+        figures = _end(calls.server, rest, Settings.from_environment().shutdown_grace + END_SECONDS)
+    if figures["exit_code"] != 0 or figures["status"] not in ("succeeded", "canceled"):
         raise Failure("The server did not end in order.", figures)
     return figures
 
 
 def killed(calls: Calls) -> Figures:
     """The death of the engine fails the running request with our sentence, and ends the server with exit code 137."""
-    half = calls.context // 2
-    stream = events(calls.server.url, {"prompt": STORY, "min_tokens": half, "max_tokens": half})
     with _no_process_left(calls.server):
-        rest = _rest(stream)
+        rest = _stream(calls, calls.context // 2)
         for process in psutil.Process(calls.server.pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if process.name().startswith("VLLM"):
                     process.kill()
-        began = time.monotonic()
-        code = _ended(calls.server, SECONDS)
-        figures: Figures = {
-            "seconds": round(time.monotonic() - began, 1),
-            "exit_code": 128 - code,
-            **rest.result(SECONDS),
-        }
-    if code != -signal.SIGKILL or figures["sentence"] != str(EngineDied()):
+        figures = _end(calls.server, rest, SECONDS)
+    if figures["exit_code"] != 137 or figures["sentence"] != str(EngineDied()):
         raise Failure("The server did not end as a dead engine should end it.", figures)
     return figures
 
 
-def _until_first(stream: Generator[tuple[str, Any]]) -> None:
-    """Raises Failure if a prediction ends without a chunk."""
+def _stream(calls: Calls, tokens: int) -> Future[Figures]:
+    """How a prediction ends, read beside us once its first chunk is here: its status and our sentence."""
+    stream = events(calls.server.url, {"prompt": STORY, "min_tokens": tokens, "max_tokens": tokens})
     if not any(event == "output" for event, _ in stream):
         raise Failure("A stream ended before its first chunk.")
 
+    def rest() -> Figures:
+        *_, (_, prediction) = stream
+        return {"status": prediction["status"], "sentence": without_prefix(prediction.get("error") or "")}
 
-def _rest(stream: Generator[tuple[str, Any]]) -> Future[Figures]:
-    """Read a prediction beside us, once its first chunk is here."""
-    _until_first(stream)
     threads = ThreadPoolExecutor(1)
     try:
-        return threads.submit(_last, stream)
+        return threads.submit(rest)
     finally:
         threads.shutdown(wait=False)
 
 
-def _last(stream: Generator[tuple[str, Any]]) -> Figures:
-    """How a prediction ended: its status and our sentence."""
-    *_, (_, prediction) = stream
-    return {"status": prediction["status"], "sentence": without_prefix(prediction.get("error") or "")}
-
-
-def _ended(server: Server, seconds: float) -> int:
+def _end(server: Server, rest: Future[Figures], seconds: float) -> Figures:
+    """Wait for the server's end, for so many seconds."""
+    began = time.monotonic()
     try:
-        return server.ended(seconds)
+        code = server.ended(seconds)
     except subprocess.TimeoutExpired:
         raise Failure(f"The server did not end within {seconds:.0f} s.") from None
+    # A signal's number is negative here; a shell and Docker add it to 128.
+    return {
+        "seconds": round(time.monotonic() - began, 1),
+        "exit_code": code if code >= 0 else 128 - code,
+        **rest.result(SECONDS),
+    }
 
 
 @contextlib.contextmanager

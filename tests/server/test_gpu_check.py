@@ -17,6 +17,7 @@ from granite.gpu_check import running, story
 from granite.gpu_check.__main__ import DEMO, DUMMY, NO_SERVER, parser
 from granite.gpu_check.checks import Checks
 from granite.model import demo
+from tests import adapters
 from tests.samples import EXACT
 
 SHIM = next((ROOT / "tests/gpu_runner").rglob("sitecustomize.py")).parent
@@ -105,20 +106,30 @@ def test_every_check_runs(start, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_check_runs_on_the_model_runner_of_gpus(tmp_path, weights, monkeypatch):
+def test_every_check_runs_on_the_model_runner_of_gpus(tmp_path, weights, lora_directory, monkeypatch):
+    """With adapters."""
+
     class OnV2(Server):
         def __init__(self, extra):
             super().__init__(extra)
             self.variables["PYTHONPATH"] += f"{os.pathsep}{SHIM}"
 
     monkeypatch.setattr(running, "Server", OnV2)
-    settings = {"TRITON_INTERPRET": "1", "VLLM_USE_V2_MODEL_RUNNER": "1", "ENGINE_ARGS": ENGINE_ARGS}
+    monkeypatch.delitem(SKIPPED, "adapters")
+    settings = {
+        "ADAPTERS": str(lora_directory),
+        "TRITON_INTERPRET": "1",
+        "VLLM_USE_V2_MODEL_RUNNER": "1",
+        "ENGINE_ARGS": ENGINE_ARGS,
+    }
     for name, value in {**settings, "COG_WEIGHTS": weights, "XDG_CACHE_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     checks = Checks()
     story.tell(parser().parse_args([*SMALL, "--streams", "1,4", "--tokens", "4"]), checks)
     assert verdicts(checks.records) == expected([*BEFORE_LOAD, "load 1", "load 4", "cancel", "SIGTERM", "FP8"])
-    assert checks.records[3]["figures"]["runner"] == "V2"
+    figures = {record["name"]: record["figures"] for record in checks.records}
+    assert figures["engine"]["runner"] == "V2"
+    assert figures["adapters"].keys() == {*adapters.SEEDS, "idle"}
 
 
 @pytest.mark.slow
