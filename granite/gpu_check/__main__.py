@@ -18,7 +18,7 @@ NO_GPU = (
 DUMMY = (
     "What the model writes, and how often it calls tools, thinks and cites in the right form: the weights are random."
 )
-DEMO = "Anything about a GPU or about the 8B model: this was a trial on a CPU."
+TRIAL = "Anything about a GPU or about the 8B model: this was a trial on a CPU."
 NO_SERVER = "Everything that needs a server: it did not start."
 
 
@@ -87,7 +87,7 @@ def main() -> int:
         return 2
     finally:
         names = {record["name"] for record in checks.records}
-        ifs = {DUMMY: options.dummy, DEMO: options.cpu, NO_SERVER: "engine" not in names}
+        ifs = {DUMMY: options.dummy, TRIAL: options.cpu, NO_SERVER: "engine" not in names}
         skipped = [f"{each['name']}: {each['reason']}." for each in checks.records if each["status"] == "skipped"]
         whole["not_shown"] = [*(text for text, applies in ifs.items() if applies), *skipped]
         written = report.write(whole, options.output)

@@ -13,9 +13,9 @@ WIDTH = 120
 
 
 def write(report: dict[str, Any], file: Path) -> Path:
-    """Return where it is: in the cache, or in a temporary directory, if `file` cannot be written."""
+    """Return where it is: if `file` cannot be written, in the cache or in the directory for temporary files."""
     text = json.dumps(report, indent=1, ensure_ascii=False, default=str)
-    for place in (file, cache.directory() / file.name, Path(tempfile.mkdtemp()) / file.name):
+    for place in (file, cache.directory() / file.name, Path(tempfile.gettempdir(), file.name)):
         try:
             place.write_text(f"{text}\n", encoding="utf-8")
         except OSError:
@@ -31,15 +31,11 @@ def table(records: list[dict[str, Any]]) -> str:
     for record in records:
         start = f"{record['name']:{name}}  {record['status']:7}  {record['seconds']:6.1f} s  "
         words = record["reason"] or _figures(record["figures"])
-        wrapped = textwrap.wrap(words, WIDTH - len(start), break_on_hyphens=False) or [""]
-        lines += [
-            f"{lead}{line}".rstrip()
-            for lead, line in zip([start, *[" " * len(start)] * len(wrapped)], wrapped, strict=False)
-        ]
-    counts = {
-        status: sum(record["status"] == status for record in records) for status in ("passed", "failed", "skipped")
-    }
-    return "\n".join([*lines, "", ", ".join(f"{count} {status}" for status, count in counts.items())])
+        wrapper = textwrap.TextWrapper(WIDTH, start, " " * len(start), break_on_hyphens=False)
+        lines.append(wrapper.fill(words) or start.rstrip())
+    statuses = [record["status"] for record in records]
+    counts = [f"{statuses.count(status)} {status}" for status in ("passed", "failed", "skipped")]
+    return "\n".join([*lines, "", ", ".join(counts)])
 
 
 def _figures(figures: Figures) -> str:

@@ -14,7 +14,7 @@ import pytest
 from granite.cli.environment import ROOT
 from granite.cli.server import Server
 from granite.gpu_check import running, story
-from granite.gpu_check.__main__ import DEMO, DUMMY, NO_SERVER, parser
+from granite.gpu_check.__main__ import DUMMY, NO_SERVER, TRIAL, parser
 from granite.gpu_check.checks import Checks
 from granite.model import demo
 from tests import adapters
@@ -94,7 +94,7 @@ def test_every_check_runs(start, tmp_path):
     assert verdicts(report["checks"]) == expected(names), said
     assert process.returncode == 0
     assert [line.split("  ")[0] for line in table.splitlines() if line[:1] != " "][: len(names)] == names
-    assert report["not_shown"] == [DUMMY, DEMO, *(f"{name}: {reason}." for name, reason in SKIPPED.items())]
+    assert report["not_shown"] == [DUMMY, TRIAL, *(f"{name}: {reason}." for name, reason in SKIPPED.items())]
 
     figures = {record["name"]: record["figures"] for record in report["checks"]}
     assert {"runner": "V1", "context": 1024}.items() <= figures["engine"].items()
@@ -142,7 +142,7 @@ def test_an_interrupt_ends_the_server_and_writes_the_report(start, tmp_path):
     process.communicate(timeout=60)
     report = json.loads((tmp_path / "report.json").read_text())
     assert (process.returncode, verdicts(report["checks"])) == (130, [("start cold", "failed", "Interrupted.")])
-    assert report["not_shown"] == [DUMMY, DEMO, NO_SERVER]
+    assert report["not_shown"] == [DUMMY, TRIAL, NO_SERVER]
 
 
 @pytest.mark.gpu

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from granite.gpu_check.__main__ import DEMO, NO_SERVER
+from granite.gpu_check.__main__ import NO_SERVER, TRIAL
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def run(tmp_path):
         command = ["script/gpu-check", "--cpu", "--output", str(file)]
         ran = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **own})
         report = json.loads(file.read_text())
-        assert report["not_shown"] == [DEMO, NO_SERVER]
+        assert report["not_shown"] == [TRIAL, NO_SERVER]
         *said, last = ran.stderr.splitlines()
         assert last == f"The report is {file}."
         return ran.returncode, report["checks"], said
