@@ -109,7 +109,7 @@ def test_the_readme_is_short_and_shows_the_large_model_early():
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_names_exists(page):
     """Its commands, and what it links to."""
-    missing = [command for command in re.findall(r"script/\w+", PAGES[page]) if not Path(command).is_file()]
+    missing = [command for command in re.findall(r"script/[\w-]+", PAGES[page]) if not Path(command).is_file()]
     for link in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
         if "://" not in link:
             file, _, anchor = link.partition("#")
