@@ -13,7 +13,8 @@ from typing import Any
 
 from granite import cache
 from granite.cli.environment import ROOT
-from granite.engine.cards import CARDS, PER_CHANNEL, PER_TENSOR, Card
+from granite.engine import cards
+from granite.engine.cards import CARDS, Card
 from granite.hardware import SHARED_MEMORY
 
 QUERY = (
@@ -76,7 +77,8 @@ def card(name: str) -> Card | None:
 
 def fp8(capability: str) -> str:
     """The quantization to FP8 weights for this compute capability."""
-    return PER_CHANNEL if tuple(map(int, capability.split("."))) >= (8, 9) else PER_TENSOR
+    major, minor = map(int, capability.split("."))
+    return cards.fp8((major, minor))
 
 
 def commit() -> str | None:
