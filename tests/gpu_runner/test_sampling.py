@@ -24,7 +24,7 @@ CHANGED = {
     "repetition_penalty": {"repetition_penalty": 1.5},
     "stop": {"stop": ["a ha h"]},
     "include_stop_str_in_output": {"stop": ["a ha h"], "include_stop_str_in_output": True},
-    "stop_token_ids": {"stop_token_ids": [429]},
+    "stop_token_ids": {"stop_token_ids": [421]},  # " ha"
     "logit_bias": {"logit_bias": {"28": 100}},
     "logit_bias to the end": {"logit_bias": END},
     "min_tokens": {"logit_bias": END, "min_tokens": 3},
