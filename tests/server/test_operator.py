@@ -35,7 +35,8 @@ def test_logs_are_json_and_hold_neither_prompt_nor_answer(operated_cog, operated
 
 def test_the_log_says_what_the_engine_holds(operated):
     """2 GiB of cache, and the slots of both APIs."""
-    lines = [json.loads(line) for line in operated.log.read_text().splitlines() if line.startswith("{")]
+    messages = [json.loads(line)["fields"].get("message", "") for line in operated.log.read_text().splitlines()]
+    lines = [json.loads(message) for message in messages if message.startswith("{")]
     (ready,) = [line for line in lines if line.get("event") == "The engine is ready"]
     tokens = 2 * 2**30 // (2 * 30 * 3 * 64 * 4) // 128 * 128  # keys and values of 30 layers, in whole blocks
     assert {key: ready[key] for key in ("card", "attention", "context", "cache_tokens", "answers")} == {
