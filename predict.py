@@ -15,7 +15,7 @@ from granite.output import output
 from granite.request.inputs import Inputs
 from granite.request.prompt import PromptTemplate
 from granite.request.request import Checks
-from granite.serving import cancellation, logs, metrics
+from granite.serving import cancellation, guardian, logs, metrics
 from granite.serving.cog_server import CogServer
 from granite.serving.lifecycle import Lifecycle, Timing
 from granite.serving.record import Record
@@ -29,6 +29,7 @@ CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 class Predictor(BasePredictor):
     async def setup(self) -> None:  # type: ignore[override]  # Cog awaits it; its base class does not say so
         """Load the model. An operator's mistake fails before vLLM is imported, which takes seconds."""
+        guardian.start()
         settings = Settings.from_environment()
         logs.configure(settings)
         log = structlog.get_logger()

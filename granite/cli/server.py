@@ -20,6 +20,7 @@ from granite import hardware
 from granite.cli import schema
 from granite.cli.environment import ROOT, say
 from granite.errors import OperatorError
+from granite.serving.guardian import LAUNCHER
 from granite.serving.health import NoHealth, health, without_prefix
 from granite.settings import Settings
 
@@ -77,6 +78,7 @@ class ForegroundServer:
         self._grace = Settings.from_environment().shutdown_grace
         self._directory = schema.working_directory()
         self.variables = variables(port, {**os.environ, **extra}, gpu=hardware.is_for_gpus())
+        self.variables[LAUNCHER] = str(os.getpid())
 
     def __enter__(self) -> Self:
         self._start(output=None)
