@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from granite.errors import InvalidInput
-from granite.request import controls, sampling, shape, structured_output
+from granite.request import controls, sampling, shape, size, structured_output
 from granite.request import conversation as conversations
 from granite.request.conversation import Conversation
 from granite.request.inputs import Inputs
@@ -58,6 +58,7 @@ class Checks:
         An input's other name is checked with it. `verbatim`: the prompt of /v1/completions, a text or token ids, sent
         without the chat template; `inputs.prompt` is then empty.
         """
+        size.check(inputs)
         inputs = controls.merged(shape.check(_INPUTS, inputs))
         sent = conversations.verbatim(inputs, verbatim)
         conversations.check_text(inputs, "system_prompt")

@@ -12,8 +12,8 @@ from tests.openai_app import Client, app_of, error_of
 
 UNREADABLE = "The request body cannot be read as JSON: "
 MALFORMED = f"{UNREADABLE}JSON is malformed: "
-TOO_DEEP = "The request body is nested deeper than 100 levels; flatten it."
-TOO_LARGE = "The request body contains an integer that does not fit 64 bits."
+TOO_DEEP = "The request is nested deeper than 100 levels; flatten it."
+TOO_LARGE = "The request contains an integer that does not fit 64 bits."
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ TOO_LARGE = "The request body contains an integer that does not fit 64 bits."
         (b"[1]", 400, "The request body must be a JSON object, got a list."),
         (b'{"n": {"a": [-9223372036854775809]}}', 400, TOO_LARGE),
         (b'{"n": 9223372036854775808}', 400, TOO_LARGE),
-        (b'{"a": [' + b"0," * 500_000 + b"0]}", 400, "The request body contains more than 500000 values; send fewer."),
+        (b'{"a": [' + b"0," * 500_000 + b"0]}", 400, "The request contains more than 500000 values; send fewer."),
         (b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}", 400, TOO_DEEP),
         (b"[" * 100_000, 400, TOO_DEEP),
         (b" " * (2**23 + 1), 413, "The request body is larger than 8388608 bytes; send less."),

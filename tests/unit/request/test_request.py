@@ -10,7 +10,18 @@ from granite.request.request import Checks
 from tests.inputs import DEFAULTS, inputs, refusal, request
 
 ASK = {"role": "user", "content": "Why?"}
+
 TOOLS = [{"type": "function", "function": {"name": "now"}}]
+
+
+def nested(levels):
+    """Lists within lists, in an object."""
+    value = []
+    for _ in range(levels - 1):
+        value = [value]
+    return {"a": value}
+
+
 FAULTS = {
     "prompt": "<|tool_call|>", "system_prompt": "<|tool_call|>", "min_tokens": 513, "temperature": 0.001, "top_p": 0,
     "top_k": 2**63, "stop": [""], "seed": -1, "documents": [{}], "tools": [{}], "tool_choice": "auto",
@@ -89,19 +100,38 @@ def test_special_tokens_are_parsed_where_the_answer_may_contain_them(given, pars
 
 
 @pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"messages": [ASK] * 2049}, "`messages` has 2049 items, but the most is 2048; send fewer."),
+        ({"documents": [{"text": "a"}] * 1025}, "`documents` has 1025 items, but the most is 1024; send fewer."),
+        ({"tools": TOOLS * 257}, "`tools` has 257 items, but the most is 256; send fewer."),
+        ({"stop": ["a"] * 65}, "`stop` has 65 items, but the most is 64; send fewer."),
+        ({"prompt": "x" * (2**23 + 1)}, "The request contains more than 8388608 characters; send fewer."),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 12_000}]},
+            "The request contains more than 50000 texts, lists and objects; send fewer.",
+        ),
+        ({"sampling_params": {"a": [0] * 500_000}}, "The request contains more than 500000 values; send fewer."),
+        ({"response_format": nested(100)}, "The request is nested deeper than 100 levels; flatten it."),
+    ],
+    ids=["messages", "documents", "tools", "stop", "characters", "parts", "values", "levels"],
+)
+def test_a_request_has_bounds(given, sentence):
+    assert refusal(**{"prompt": "x", **given}) == sentence
+
+
+@pytest.mark.parametrize(
     "given",
     [
-        {"messages": [ASK] * 20_000},
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 50_000}]},
-        {"prompt": "x", "documents": [{"text": "a"}] * 50_000},
-        {"prompt": "x", "documents": [7] * 50_000},
-        {"messages": [ASK], "tools": [{"function": {"name": f"{'f' * 99}{i}"}} for i in range(20_000)], "tool_choice": "required"},
+        {"messages": [ASK] * 2048},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}] * 8000}]},
+        {"prompt": "x", "documents": [{"text": "a"}] * 1024},
+        {"messages": [ASK], "tools": [{"function": {"name": f"{'f' * 9999}{i}"}} for i in range(256)], "tool_choice": "required"},
     ],
-    ids=["messages", "parts", "documents", "faults", "tools"],
+    ids=["messages", "parts", "documents", "tools"],
 )  # fmt: skip
-def test_large_requests_are_checked_in_linear_time(given):
-    """A quadratic check of this many tools takes minutes, and the event loop waits."""
+def test_the_largest_requests_are_checked_at_once(given):
+    """A quadratic check would take seconds, and the event loop waits."""
     begin = time.perf_counter()
-    with contextlib.suppress(InvalidInput):
-        request(**given)
-    assert time.perf_counter() - begin < 5
+    request(**given)
+    assert time.perf_counter() - begin < 2

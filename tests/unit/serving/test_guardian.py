@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -32,7 +33,7 @@ DEADLINE = 30
 def tree():
     """Processes by their names."""
     launcher = subprocess.Popen(["sleep", "600"])
-    variables = os.environ | {guardian.LAUNCHER: str(launcher.pid), "PYTHONPATH": os.getcwd()}
+    variables = os.environ | {guardian.LAUNCHER: str(launcher.pid), "PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-c", SERVER]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables, start_new_session=True)
     worker, engine = (int(server.stdout.readline()) for _ in range(2))
