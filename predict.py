@@ -172,7 +172,7 @@ class Predictor(BasePredictor):
         record.prompt(text)
         tokenized = await self.engine.tokenize(text, request.max_tokens)
         record.answer.prompt_tokens = tokenized.tokens
-        params = self.engine.sampling_params(request, tokenized)
+        params = await self.engine.sampling_params(request, tokenized)
         record.params(params)
         deltas = self.engine.generate(tokenized, params, record.id, request.adapter, self.scope.context)
         chunks = output.of(request, record.answer, request.adapter or self.engine.model, record.id)

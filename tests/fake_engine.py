@@ -35,7 +35,7 @@ class FakeEngine:
     def decode(self, token_ids):
         return " ".join(map(str, token_ids))
 
-    def sampling_params(self, request, prompt):
+    async def sampling_params(self, request, prompt):
         self.requests.append(request)
         return SimpleNamespace(**{"max_tokens": self.context_length - prompt.tokens, **request.sampling})
 

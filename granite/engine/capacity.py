@@ -1,7 +1,10 @@
 """What a started engine can hold, and how it computes: one line of the log, and what an operator should know of it."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+from vllm.config import VllmConfig, set_current_vllm_config
+from vllm.v1.attention.selector import get_attn_backend
 
 from granite.engine.memory import ANSWER
 from granite.hardware import Hardware
@@ -18,6 +21,20 @@ class Capacity:
     """vLLM's name of the attention backend."""
     model_runner_v2: bool
     async_scheduling: bool
+
+    @classmethod
+    def of(cls, config: VllmConfig) -> Self:
+        """`config`: of an engine that has started; its worker chose the attention backend in the same way."""
+        model, cache = config.model_config, config.cache_config
+        with set_current_vllm_config(config):
+            attention = get_attn_backend(model.get_head_size(), model.dtype, cache.cache_dtype)  # type: ignore[arg-type]
+        return cls(
+            context=model.max_model_len,
+            cache_tokens=(cache.num_gpu_blocks or 0) * cache.block_size,
+            attention=attention.get_name(),
+            model_runner_v2=config.use_v2_model_runner,
+            async_scheduling=bool(config.scheduler_config.async_scheduling),
+        )
 
     @property
     def answers(self) -> int:

@@ -4,13 +4,13 @@ Written against vLLM 0.32: AsyncLLM, AsyncEngineArgs, and its renderer, which to
 rendered prompt `generate` wants.
 """
 
+import asyncio
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from typing import Any, Self
 
 from vllm import SamplingParams
-from vllm.config import set_current_vllm_config
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.exceptions import GracefulHTTPError, VLLMClientError
 from vllm.lora.request import LoRARequest
@@ -19,12 +19,12 @@ from vllm.platforms import current_platform
 from vllm.renderers.params import TokenizeParams
 from vllm.tracing import extract_trace_headers
 from vllm.usage.usage_lib import UsageContext
-from vllm.v1.attention.selector import get_attn_backend
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from granite.engine import engine_args, limits, loras, sampling, vllm_errors
 from granite.engine.capacity import Capacity
+from granite.engine.grammar import GrammarCheck
 from granite.errors import EngineDied, EngineError, InvalidInput, OperatorError, PromptTooLong, RequestError
 from granite.model.adapters import Adapter
 from granite.output import logprobs
@@ -58,6 +58,8 @@ class Engine:
         self.context_length = int(llm.model_config.max_model_len)
         """Most tokens of a prompt and its answer together."""
         self._vocabulary = int(llm.model_config.get_vocab_size())
+        compact = llm.vllm_config.structured_outputs_config.disable_any_whitespace
+        self._grammars = GrammarCheck(llm.model_config.model, self._vocabulary, compact=compact)
 
     @classmethod
     async def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Self:
@@ -71,18 +73,7 @@ class Engine:
         return cls(llm, await loras.load(llm, adapters))
 
     def capacity(self) -> Capacity:
-        """Once started; vLLM's worker chose the attention backend in the same way."""
-        config = self._llm.vllm_config
-        model, cache = config.model_config, config.cache_config
-        with set_current_vllm_config(config):
-            attention = get_attn_backend(model.get_head_size(), model.dtype, cache.cache_dtype)  # type: ignore[arg-type]
-        return Capacity(
-            context=self.context_length,
-            cache_tokens=(cache.num_gpu_blocks or 0) * cache.block_size,
-            attention=attention.get_name(),
-            model_runner_v2=config.use_v2_model_runner,
-            async_scheduling=bool(config.scheduler_config.async_scheduling),
-        )
+        return Capacity.of(self._llm.vllm_config)
 
     @property
     def dead(self) -> bool:
@@ -94,6 +85,7 @@ class Engine:
             await self._llm.is_sleeping()
 
     def stop(self) -> None:
+        self._grammars.stop()
         self._llm.shutdown()
 
     async def tokenize(self, prompt: str | list[int], max_tokens: int | None) -> Prompt:
@@ -123,8 +115,10 @@ class Engine:
     def decode(self, token_ids: list[int]) -> str:
         return str(self._llm.renderer.get_tokenizer().decode(token_ids))
 
-    def sampling_params(self, request: Request, prompt: Prompt) -> SamplingParams:
+    async def sampling_params(self, request: Request, prompt: Prompt) -> SamplingParams:
         """Raises InvalidInput for what vLLM refuses."""
+        if request.guide is not None:
+            await self._grammars.check(request.guide)
         config, tokenizer = self._llm.vllm_config, self._llm.renderer.get_tokenizer()
         models = (config.model_config, config.speculative_config, config.structured_outputs_config)
         room = self.context_length - prompt.tokens
@@ -143,7 +137,10 @@ class Engine:
             params.update_from_generation_config(inputs.generation_config_fields, inputs.renderer.get_eos_token_id())
             params.update_from_tokenizer(tokenizer)
 
-        return sampling.sampling_params(request, room, verify)
+        if request.guide is None:
+            return sampling.sampling_params(request, room, verify)
+        # vLLM parses the grammar once more.
+        return await asyncio.to_thread(sampling.sampling_params, request, room, verify)
 
     async def generate(
         self,

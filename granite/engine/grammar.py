@@ -12,11 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vllm.sampling_params import StructuredOutputsParams
 from vllm.v1.structured_output.utils import choice_as_grammar, grammar_is_likely_lark
 
 from granite.engine import vllm_errors
 from granite.errors import EngineError, InvalidInput
+from granite.request.structured_output import Guide
 
 PROGRAM = Path(__file__).with_name("grammar_process.py")
 
@@ -49,35 +49,36 @@ class GrammarCheck:
             command = [sys.executable, "-I", str(PROGRAM), *self._arguments, str(theirs.fileno())]
             self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
 
-    async def check(self, guide: StructuredOutputsParams) -> None:
-        """Raise InvalidInput, without a name before it, for what cannot be compiled or takes too much."""
+    def stop(self) -> None:
+        self._connections.close()
+
+    async def check(self, guide: Guide) -> None:
+        """Raise InvalidInput for what cannot be compiled or takes too much."""
         wanted = json.dumps(self._wanted(guide)).encode()
         key = hashlib.sha256(wanted).digest()
         if key not in self._passed:
             async with self._turns:
                 errors = await self._compile(wanted)
             if errors is None:
-                raise InvalidInput(TOO_LARGE)
+                raise InvalidInput(f"`{guide.source}` {TOO_LARGE}")
             if errors:
                 reason = vllm_errors.for_caller(ValueError(*errors))
-                raise InvalidInput(f"cannot be enforced by guided decoding: {reason}")
+                raise InvalidInput(f"`{guide.source}` cannot be enforced by guided decoding: {reason}")
         self._passed.pop(key, None)
         self._passed[key] = None
         if len(self._passed) > REMEMBERED:
             del self._passed[next(iter(self._passed))]
 
-    def _wanted(self, guide: StructuredOutputsParams) -> dict[str, str | bool]:
+    def _wanted(self, guide: Guide) -> dict[str, str | bool]:
         """What to compile, as vLLM does."""
-        kind, text = "structural_tag", guide.structural_tag
-        if guide.json is not None:
-            kind, text = "json", json.dumps(guide.json)
-        elif guide.regex is not None:
-            kind, text = "regex", guide.regex
-        elif guide.choice is not None:
-            kind, text = "grammar", choice_as_grammar(guide.choice)
-        elif guide.grammar is not None:
-            kind, text = "lark" if grammar_is_likely_lark(guide.grammar) else "grammar", guide.grammar
-        return {"kind": kind, "text": text or "", "compact": self._compact}
+        kind, text = guide.field, guide.value
+        if kind == "json":
+            text = json.dumps(text)
+        elif kind == "choice":
+            kind, text = "grammar", choice_as_grammar(text)
+        elif kind == "grammar" and grammar_is_likely_lark(text):
+            kind = "lark"
+        return {"kind": kind, "text": text, "compact": self._compact}
 
     async def _compile(self, wanted: bytes) -> list[str] | None:
         """The error, or none; None if compiling takes too much. Raises EngineError if the process has died."""

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def compile_grammar(kind: str, text: str, compact: bool, tokens: xgrammar.Tokeni
         separators = (",", ":") if compact else None
         compiler.compile_json_schema(text, any_whitespace=not compact, separators=separators)
     else:
-        compilers = {
+        compilers: dict[str, Callable[[str], object]] = {
             "regex": compiler.compile_regex,
             "grammar": compiler.compile_grammar,
             "lark": compiler.compile_lark,

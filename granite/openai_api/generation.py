@@ -88,7 +88,7 @@ class Generator:
             request.sampling.update(scored)
         text = verbatim if isinstance(verbatim, list) else self.template.render(request.conversation)
         prompt = await self.engine.tokenize(text, request.max_tokens)
-        params = self.engine.sampling_params(request, prompt)
+        params = await self.engine.sampling_params(request, prompt)
         sent = text if isinstance(text, str) else self.engine.decode(text)
         choices = [_Choice(request, sent, prompt, copy.copy(params), Answer(prompt.tokens)) for _ in range(call.n)]
         for index, choice in enumerate(choices):  # copies: to make the parameters anew would compile a grammar
