@@ -122,6 +122,8 @@ class Engine:
         config, tokenizer = self._llm.vllm_config, self._llm.renderer.get_tokenizer()
         models = (config.model_config, config.speculative_config, config.structured_outputs_config)
         room = self.context_length - prompt.tokens
+        if (alternatives := request.sampling.get("prompt_logprobs")) is not None:
+            limits.check_scored(prompt.tokens, alternatives)
         if self._loras and current_platform.is_cpu() and "prompt_logprobs" in request.sampling:
             # vLLM 0.32's LoRA for a CPU expects one row of logits for each request of the batch, and ends otherwise.
             raise InvalidInput(

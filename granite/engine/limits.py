@@ -11,12 +11,24 @@ from vllm.v1.worker.gpu.sample import logit_bias
 
 from granite.errors import InvalidInput
 
+MAX_PROMPT_LOGPROBS = 8192
+"""Of one request: about a second on two cores."""
+
 
 def check_vocabulary(name: str, token_ids: Iterable[int], size: int) -> None:
     """Raise InvalidInput for the first token id that the vocabulary does not have. `size`: its number of tokens."""
     for token_id in token_ids:
         if not 0 <= token_id < size:
             raise InvalidInput(f"`{name}` has the token id {token_id}, but they go from 0 to {size - 1}; remove it.")
+
+
+def check_scored(tokens: int, alternatives: int) -> None:
+    """Raise InvalidInput for more log probabilities of a prompt than vLLM may turn into texts, while all others wait."""
+    if (count := tokens * (alternatives + 1)) > MAX_PROMPT_LOGPROBS:
+        raise InvalidInput(
+            f"The prompt's {tokens} tokens with {alternatives} alternatives each are {count} log probabilities, but the most "
+            f"is {MAX_PROMPT_LOGPROBS}; shorten the prompt, or lower `logprobs`."
+        )
 
 
 def check(params: SamplingParams, *, forbids_calls: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import resource
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from granite.engine.engine import Engine
 
 IDLE_SECONDS = 30
-"""For a connection to send its first request, or the next one."""
+"""For a connection to send the headers of its first request, or of the next one."""
+
+MAX_CONNECTIONS = 1024
+"""At once; one more is closed. Without a bound they take the descriptors that the server needs for itself."""
 
 
 def bind(settings: Settings) -> socket.socket | None:
@@ -75,6 +79,7 @@ class OpenAIServer:
         app = OpenAIApp(Generator(engine, checks, template), defaults, key, Slots(settings.openai_slots))
         # h11 limits the size of a request's headers; httptools is faster and does not.
         options: dict[str, Any] = {"ws": "none", "lifespan": "off", "log_config": None, "access_log": False}
+        _allow_descriptors()
         server = _Server(uvicorn.Config(app, http=_Protocol, timeout_keep_alive=IDLE_SECONDS, **options))
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
@@ -101,10 +106,33 @@ class OpenAIServer:
 
 
 class _Protocol(H11Protocol):
+    """Gives a connection IDLE_SECONDS to send its first request or the next one, up to the end of its headers.
+
+    uvicorn has no limit for the first, and none once a byte has come.
+    """
+
+    most = MAX_CONNECTIONS
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Close a connection that never sends a request, as one between requests: uvicorn would keep it for ever."""
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if len(self.connections) > self.most:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        # uvicorn's own ends the timer here, and again once it has read the headers.
+        self.conn.receive_data(data)
+        self.handle_events()
+
+
+def _allow_descriptors() -> None:
+    """Raise this process's limit: many systems begin with 1024, less than the connections and the engine take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * MAX_CONNECTIONS
+    if soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 class _Server(uvicorn.Server):
