@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from granite.errors import EngineDied, InvalidInput
-from granite.openai_api import body, failure, fields, response_input
+from granite.openai_api import failure, fields, response_input
+from granite.openai_api.body import Bodies
 from granite.openai_api.exchange import Exchange
 from granite.openai_api.fields import Call
 from granite.openai_api.generation import Generator
@@ -29,7 +30,6 @@ from granite.serving.running import Running
 
 NO_KEY = "The API key is missing or wrong; send it as `Authorization: Bearer KEY`."
 SHUTTING_DOWN = "The server is shutting down; send the request to another one, or again later."
-FULL = "The server is at capacity; send the request again after the seconds in Retry-After."
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 
@@ -44,7 +44,7 @@ class Slots:
     def take(self, count: int) -> Iterator[None]:
         """Raises HTTPException."""
         if self.in_use + count > self.size:
-            raise HTTPException(503, FULL)
+            raise HTTPException(503, failure.FULL)
         self.in_use += count
         try:
             yield
@@ -67,7 +67,7 @@ class OpenAIApp:
         self.running = Running()
         self.draining = False
         self._engine = self.generator.engine
-        self._bodies = Slots(self.slots.size)
+        self._bodies = Bodies()
         metrics.OPENAI_SLOTS.set(self.slots.size)
         metrics.OPENAI_SLOTS_IN_USE.set_function(lambda: self.slots.in_use)
         self._routes: dict[str, tuple[str, Callable[[HTTPRequest], Awaitable[Response]]]] = {
@@ -122,8 +122,7 @@ class OpenAIApp:
 
     async def _generate(self, read: Callable[[dict[str, Any], Inputs], Call], request: HTTPRequest) -> Response:
         self._check_draining()
-        with self._bodies.take(1):
-            given = await body.read(request)
+        given = await self._bodies.read(request)
         self._check_draining()
         call = read(given, replace(self.defaults, adapter=self._adapter(given.get("model"))))
         if call.sequences > self.slots.size:

@@ -8,10 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from granite.errors import InvalidInput, quote
+from granite.openai_api import failure
 from granite.request import size
 
 MAX_BYTES = 8 * 2**20
 """A prompt that fills 128K tokens is about half a megabyte; escapes and the rest of a request need room too."""
+
+MAX_BYTES_AT_ONCE = 2**28
+"""Of all bodies that are arriving."""
 
 MAX_SECONDS = 30
 """For all of it to arrive."""
@@ -20,20 +24,37 @@ SMALL = 2**16
 """Bytes up to which parsing on the event loop is cheaper than a thread."""
 
 
-async def read(request: Request, seconds: float = MAX_SECONDS) -> dict[str, Any]:
-    """Return the JSON object that is sent. Raises HTTPException and InvalidInput."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
+class Bodies:
+    """Those that arrive now: their bytes are bounded, not their number, so that slow ones keep no others out."""
+
+    def __init__(self, bytes_at_once: int = MAX_BYTES_AT_ONCE, seconds: float = MAX_SECONDS) -> None:
+        self._free = bytes_at_once
+        self._seconds = seconds
+
+    async def read(self, request: Request) -> dict[str, Any]:
+        """Return the JSON object that is sent. Raises HTTPException and InvalidInput."""
+        body = bytearray()
+        try:
+            await self._receive(request, body)
+        except ClientDisconnect:
+            raise HTTPException(400, "The connection was closed before the request body was complete.") from None
+        except TimeoutError:
+            raise HTTPException(
+                408, f"The request body did not arrive within {self._seconds} seconds; send it again."
+            ) from None
+        finally:
+            self._free += len(body)
+        return parse(body) if len(body) <= SMALL else await asyncio.to_thread(parse, body)
+
+    async def _receive(self, request: Request, body: bytearray) -> None:
+        async with asyncio.timeout(self._seconds):
             async for part in request.stream():
                 body += part
+                self._free -= len(part)
                 if len(body) > MAX_BYTES:
                     raise HTTPException(413, f"The request body is larger than {MAX_BYTES} bytes; send less.")
-    except ClientDisconnect:
-        raise HTTPException(400, "The connection was closed before the request body was complete.") from None
-    except TimeoutError:
-        raise HTTPException(408, f"The request body did not arrive within {seconds} seconds; send it again.") from None
-    return parse(body) if len(body) <= SMALL else await asyncio.to_thread(parse, body)
+                if self._free < 0:
+                    raise HTTPException(503, failure.FULL)
 
 
 def parse(body: bytes | bytearray) -> dict[str, Any]:

@@ -17,6 +17,7 @@ HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 """Slots become free all the time: a second is enough."""
 
 UNEXPECTED = "The server could not answer this request; its log says why."
+FULL = "The server is at capacity; send the request again after the seconds in Retry-After."
 
 
 def response(error: Exception) -> Response:

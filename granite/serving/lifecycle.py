@@ -14,6 +14,7 @@ import structlog
 
 from granite.errors import EngineDied, ServerStopped
 from granite.serving.cog_server import CogServer
+from granite.serving.leftovers import Leftovers
 from granite.serving.running import Running
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Lifecycle:
         self._running = [predictions, *([openai_api.running] if openai_api else [])]
         self._timing = timing
         self._failure: str | None = None
+        self._leftovers = Leftovers()
 
     @property
     def failure(self) -> str | None:
@@ -146,6 +148,7 @@ class Lifecycle:
         lost = 0.0
         while True:
             await asyncio.sleep(self._timing.check)
+            await self._leftovers.sweep(self._running[0].oldest)
             try:
                 async with asyncio.timeout(self._timing.hung):
                     await self._engine.ping()

@@ -1,6 +1,7 @@
 """The requests of one API that are being answered."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,16 +12,21 @@ class Running:
     """One task for each request. Used on the tasks' event loop alone, except for `len`."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], float] = {}
         self.reason: EngineError | None = None
         """Why all of them were canceled, if they were."""
 
     def __len__(self) -> int:
         return len(self._tasks)
 
+    @property
+    def oldest(self) -> float:
+        """When the request began that has run longest, as time.time(); now, if none runs."""
+        return min(self._tasks.values(), default=time.time())
+
     def add(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = time.time()
+        task.add_done_callback(self._tasks.pop)
 
     def add_current(self, on_end: Callable[[asyncio.Task[Any]], None]) -> None:
         """Add the current task; `on_end` is called with it when it ends."""

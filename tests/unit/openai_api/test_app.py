@@ -101,15 +101,14 @@ async def test_slots_are_counted_by_sequences():
     assert (await client.post("completions", n=3)).status_code == 200
 
 
-async def test_an_arriving_body_takes_no_slot_but_is_one_of_as_many_bodies():
+async def test_an_arriving_body_takes_no_slot():
     app = app_of(FakeEngine("x"), slots=1)
     client, slow = Client(app), Connection(app)
     await slow.awaited.wait()
     assert slots_in_use() == 0
-    assert await client.error("chat/completions") == FULL
+    assert (await client.post("chat/completions")).status_code == 200
     slow.leave()
     await slow.end()
-    assert (await client.post("chat/completions")).status_code == 200
 
 
 async def test_a_draining_server_refuses_new_requests_and_finishes_the_others():

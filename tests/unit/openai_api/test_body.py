@@ -54,7 +54,7 @@ async def test_a_body_arrives_in_parts():
     async def receive():
         return next(messages)
 
-    assert list(await body.read(request(receive))) == ["a", "b"]
+    assert list(await body.Bodies().read(request(receive))) == ["a", "b"]
 
 
 async def test_a_client_that_leaves_or_is_slow_is_not_waited_for():
@@ -63,5 +63,31 @@ async def test_a_client_that_leaves_or_is_slow_is_not_waited_for():
 
     for receive, status in ((leave, 400), (asyncio.Event().wait, 408)):
         with pytest.raises(HTTPException) as caught:
-            await body.read(request(receive), seconds=0.001)
+            await body.Bodies(seconds=0.001).read(request(receive))
         assert caught.value.status_code == status
+
+
+async def test_arriving_bodies_share_their_bytes():
+    """Not their number: a slow one takes what it has sent."""
+    bodies, arrived, go = body.Bodies(bytes_at_once=10), asyncio.Event(), asyncio.Event()
+    parts = iter(
+        [{"type": "http.request", "body": b'{"a": 1', "more_body": True}, {"type": "http.request", "body": b"}"}]
+    )
+
+    async def slow():
+        if arrived.is_set():
+            await go.wait()
+        arrived.set()
+        return next(parts)
+
+    async def whole():
+        return {"type": "http.request", "body": b'{"b":2}'}
+
+    first = asyncio.create_task(bodies.read(request(slow)))
+    await arrived.wait()
+    with pytest.raises(HTTPException) as caught:
+        await bodies.read(request(whole))
+    assert caught.value.status_code == 503
+    go.set()
+    assert await first == {"a": 1}
+    assert await bodies.read(request(whole)) == {"b": 2}
