@@ -90,7 +90,6 @@ def test_what_only_helps_is_started_again(apis):
     parts = processes(apis.server)
     for name in ("guardian", "grammars"):
         parts[name].kill()
-        parts[name].wait(DEADLINE)
     guided = {"prompt": "Hi", "sampling_params": {"choice": ["yes", "no"]}, "max_tokens": 4}
     with httpx.Client(base_url=apis.server.url, timeout=DEADLINE) as client:
         assert client.post("/predictions", json={"input": guided}).json()["status"] == "succeeded"
