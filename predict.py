@@ -45,7 +45,7 @@ class Predictor(BasePredictor):
         log.info("Importing vLLM")
         from granite.engine.engine import Engine
 
-        self.engine = await Engine.start(arguments, loras)
+        self.engine = await Engine.start(arguments, loras, log_prompts=settings.log_prompts)
         self.engine.capacity().log(log, settings, hardware)
         self.checks = Checks(self.engine.adapters, trust_chat_template=settings.trust_chat_template)
         self.template = PromptTemplate(CHAT_TEMPLATE)

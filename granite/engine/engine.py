@@ -62,10 +62,16 @@ class Engine:
         self._grammars = GrammarCheck(llm.model_config.model, self._vocabulary, compact=compact)
 
     @classmethod
-    async def start(cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = ()) -> Self:
+    async def start(
+        cls, arguments: dict[str, Any], adapters: Sequence[Adapter] = (), *, log_prompts: bool = True
+    ) -> Self:
         """Load the model and its adapters; return when it can answer. Raises OperatorError."""
         engine_args.check_names(arguments, [field.name for field in dataclasses.fields(AsyncEngineArgs)])
         loras.check(adapters)
+        if not log_prompts:
+            from granite.engine.quiet_logging import QuietLogging
+
+            arguments = arguments | {"logging_config": QuietLogging()}
         try:
             llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments), usage_context=UsageContext.OPENAI_API_SERVER)
         except (TypeError, ValueError, RuntimeError, AssertionError) as error:

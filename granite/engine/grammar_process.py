@@ -9,6 +9,7 @@ Written against xgrammar 0.2.8, and compiled as vLLM 0.32 does (v1/structured_ou
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -32,6 +33,12 @@ STACK = 2**19
 
 So what passes here is far from overflowing there. It holds 600 levels of `$ref` and a pattern of 1,000 parentheses.
 """
+
+IGNORED = re.compile("Warning: (.*ignored.*)")
+"""What xgrammar writes to stderr of a part of a pattern that it does not enforce. It may quote the pattern once for each."""
+
+MAX_WARNINGS = 2**16
+"""Bytes of them."""
 
 
 def main(model: str, vocabulary: str, control: str) -> None:
@@ -59,12 +66,16 @@ def answer(connection: socket.socket, tokens: xgrammar.TokenizerInfo) -> None:
     data = int(Path("/proc/self/status").read_text().partition("VmData:")[2].split()[0]) * 1024
     resource.setrlimit(resource.RLIMIT_DATA, (data + MEMORY, data + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_WARNINGS, MAX_WARNINGS))
+    warnings = os.memfd_create("warnings")
+    os.dup2(warnings, 2)
     with connection, connection.makefile("rb") as stream:
         wanted = json.load(stream)
         errors: list[str] = []
         thread = threading.Thread(target=attempt, args=(wanted, tokens, errors))
         thread.start()
         thread.join()
+        errors = errors or IGNORED.findall(os.pread(warnings, MAX_WARNINGS, 0).decode(errors="replace"))[:1]
         connection.sendall(json.dumps(errors).encode())
 
 

@@ -17,6 +17,7 @@ from granite.model import weights
 from granite.model.adapters import RANKS, Adapter
 from granite.request.sampling import FIELDS, NOT_OFFERED
 from granite.request.structured_output import Guide
+from granite.serving import logs
 from granite.settings import Settings
 from tests.adapters import edit, write
 from tests.inputs import request
@@ -214,3 +215,11 @@ def test_a_new_vllm_brings_nothing_that_nobody_has_decided_on():
     fields = {field.name for field in msgspec.structs.fields(SamplingParams) if not field.name.startswith("_")}
     assert fields == own | {*FIELDS} | NOT_OFFERED.keys()
     assert typing.get_args(MaxLoRARanks) == RANKS
+
+
+def test_the_log_leaves_out_each_sampling_parameter_that_can_hold_a_text():
+    from vllm import SamplingParams
+
+    kinds = typing.get_type_hints(SamplingParams)
+    fields = {field.name for field in msgspec.structs.fields(SamplingParams)} - NOT_OFFERED.keys()
+    assert {name for name in fields if re.search("str|Any|Structured", str(kinds[name]))} == {*logs.CALLER_TEXTS}
