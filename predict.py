@@ -167,13 +167,14 @@ class Predictor(BasePredictor):
         self.running.add_current(metrics.count_unanswered)
         inputs = Inputs(**{name: value for name, value in locals().items() if name != "self"})
         record = Record(inputs.user_prompt, self.scope)
-        request = self.checks.request(inputs)
-        text = self.template.render(request.conversation)
-        record.prompt(text)
-        tokenized = await self.engine.tokenize(text, request.max_tokens)
-        record.answer.prompt_tokens = tokenized.tokens
-        params = await self.engine.sampling_params(request, tokenized)
-        record.params(params)
+        with record.log_failure():
+            request = self.checks.request(inputs)
+            text = self.template.render(request.conversation)
+            record.prompt(text)
+            tokenized = await self.engine.tokenize(text, request.max_tokens)
+            record.answer.prompt_tokens = tokenized.tokens
+            params = await self.engine.sampling_params(request, tokenized)
+            record.params(params)
         deltas = self.engine.generate(tokenized, params, record.id, request.adapter, self.scope.context)
         chunks = output.of(request, record.answer, request.adapter or self.engine.model, record.id)
         return streamed(deltas, chunks, record, self.running)

@@ -17,7 +17,8 @@ from granite.settings import Settings
 LONG_TEXT = 2000
 """Characters above which a text is written whole once, and elsewhere as its beginning, its end and its length."""
 
-PROMPT_KEYS = ("user_prompt", "formatted_prompt", "text")
+PROMPT_KEYS = ("user_prompt", "formatted_prompt", "text", "reason")
+"""Values that quote a request or its answer."""
 
 CALLER_TEXTS = ("stop", "bad_words", "structured_outputs")
 """Fields of vLLM's SamplingParams that hold a caller's text."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
+from granite.errors import RequestError
 from granite.output.answer import Answer, Delta
 from granite.serving import metrics
 
@@ -21,6 +24,15 @@ class Record:
         self._log = structlog.get_logger().bind(request_id=self.id, user_prompt=user_prompt)
         self._sent = False
         self._log.info("predict() commencing")
+
+    @contextmanager
+    def log_failure(self) -> Iterator[None]:
+        """Log what is raised here: Cog does not, by RUST_LOG in cog.yaml."""
+        try:
+            yield
+        except Exception as error:
+            self._failed(error)
+            raise
 
     def prompt(self, text: str) -> None:
         self._log.debug("Formatted prompt using chat template", formatted_prompt=text)
@@ -49,10 +61,17 @@ class Record:
             self._log.info("predict() canceled", output_token_count=self.answer.tokens)
         elif error is not None:
             outcome = "failed"
-            self._log.error("predict() failed", error=type(error).__name__, output_token_count=self.answer.tokens)
+            self._failed(error, output_token_count=self.answer.tokens)
         else:
             outcome = "succeeded"
             self._log.debug("result", finish_reason=self.answer.finish_reason, text=self.answer.text)
             self._log.info(f"Generation took {self.answer.seconds:.2f}s")
             self._log.info("predict() complete")
         metrics.PREDICTIONS.labels(outcome).inc()
+
+    def _failed(self, error: BaseException, **fields: int) -> None:
+        fault = {"error": type(error).__name__, "reason": str(error), **fields}
+        if isinstance(error, RequestError):
+            self._log.info("predict() refused", **fault)
+        else:
+            self._log.error("predict() failed", **fault)

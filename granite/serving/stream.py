@@ -70,9 +70,10 @@ def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output, re
         while not queue.empty():
             items.append(queue.get())
         deltas = [item for item in items if isinstance(item, Delta)]
-        for chunk in output.add(Delta.joined(deltas)) if deltas else ():
-            record.chunk_sent()
-            yield chunk
+        with record.log_failure():
+            for chunk in output.add(Delta.joined(deltas)) if deltas else ():
+                record.chunk_sent()
+                yield chunk
         if not isinstance(items[-1], Delta):
             break
     error = items[-1]
@@ -80,6 +81,7 @@ def _chunks(queue: SimpleQueue[Delta | BaseException | None], output: Output, re
         raise CancelationException("canceled")
     if isinstance(error, BaseException):
         raise error
-    for chunk in output.end():
-        record.chunk_sent()
-        yield chunk
+    with record.log_failure():
+        for chunk in output.end():
+            record.chunk_sent()
+            yield chunk

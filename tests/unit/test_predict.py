@@ -88,10 +88,14 @@ async def test_an_adapter_is_the_models_name():
 
 async def test_a_wrong_input_fails_before_the_engine_is_used(log):
     engine = FakeEngine("x")
-    with pytest.raises(InvalidInput, match=r"^top_p must be above 0 and at most 1, got 0\.$"):
+    sentence = "top_p must be above 0 and at most 1, got 0."
+    with pytest.raises(InvalidInput) as caught:
         await chunks(Predictor(engine), prompt="x", top_p=0)
-    assert engine.requests == []
-    assert [entry["event"] for entry in log] == ["predict() commencing"]
+    assert (str(caught.value), engine.requests) == (sentence, [])
+    begun, refused = log
+    assert begun["event"] == "predict() commencing"
+    shown = {name: refused[name] for name in ("event", "log_level", "error", "reason")}
+    assert shown == {"event": "predict() refused", "log_level": "info", "error": "InvalidInput", "reason": sentence}
 
 
 async def test_an_engine_that_dies_fails_the_request(log):

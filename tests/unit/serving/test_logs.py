@@ -63,9 +63,10 @@ def test_a_text_of_2000_characters_is_not_long(logged):
 def test_prompts_and_answers_can_be_kept_out(logged):
     """Every place where one would stand has its length."""
     line = logged(
-        "result", settings={"LOG_PROMPTS": "false"}, user_prompt="secret", formatted_prompt="<secret>", text="answer"
+        "result", settings={"LOG_PROMPTS": "false"}, user_prompt="secret", formatted_prompt="<secret>", text="answer", reason="x"
     )
-    assert line.endswith("formatted_prompt=<8 characters> text=<6 characters> user_prompt=<6 characters>\n")
+    shown = "formatted_prompt=<8 characters> reason=<1 characters> text=<6 characters> user_prompt=<6 characters>\n"
+    assert line.endswith(shown)
 
 
 def test_a_callers_words_in_the_sampling_parameters_are_left_out_too(logged):

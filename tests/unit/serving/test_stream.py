@@ -15,6 +15,8 @@ from granite.serving.record import Record
 from granite.serving.running import Running
 from granite.serving.stream import stream
 
+DIED = {"error": "EngineDied", "reason": str(EngineDied())}
+
 
 class Scope:
     """Cog's, of one prediction."""
@@ -149,6 +151,17 @@ async def test_a_cancel_before_the_first_step_ends_too(log):
     assert events(log) == [("info", "predict() canceled", {"output_token_count": 0})]
 
 
+async def test_an_output_that_fails_is_logged(log):
+    class Broken(Text):
+        def add(self, delta):
+            raise ZeroDivisionError("no tokens")
+
+    chunks = stream(Engine(Delta("a", 1)).generate(), Broken(), Record("Hi.", Scope()), Running())
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.to_thread(list, chunks)
+    assert ("error", "predict() failed", {"error": "ZeroDivisionError", "reason": "no tokens"}) in events(log)
+
+
 async def test_an_engine_that_dies_ends_the_answer_with_its_sentence(log):
     """What came before is sent."""
     chunks = started(Engine(Delta("a", 1), EngineDied()))
@@ -156,7 +169,7 @@ async def test_an_engine_that_dies_ends_the_answer_with_its_sentence(log):
     with pytest.raises(EngineDied, match=r"^The engine died while it ran"):
         await asyncio.to_thread(received.extend, chunks)
     assert received == ["a"]
-    assert events(log) == [("error", "predict() failed", {"error": "EngineDied", "output_token_count": 1})]
+    assert events(log) == [("error", "predict() failed", {**DIED, "output_token_count": 1})]
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -188,4 +201,4 @@ async def test_a_request_that_is_canceled_with_a_reason_fails_with_it(log):
     running.cancel(EngineDied())
     with pytest.raises(EngineDied):
         await drained(chunks)
-    assert events(log) == [("error", "predict() failed", {"error": "EngineDied", "output_token_count": 1})]
+    assert events(log) == [("error", "predict() failed", {**DIED, "output_token_count": 1})]
