@@ -194,6 +194,14 @@ def test_the_logs_name_the_last_thing_that_the_user_said(cog):
             "InvalidInput: `messages[0].role` must be",
         ),
         ({"prompt": "x", "sampling_params": {"regex": "("}}, "InvalidInput: `regex` cannot be enforced by guided decoding: "),
+        (
+            {"prompt": "x", "sampling_params": {"regex": "a$b"}},
+            "InvalidInput: `regex` cannot be enforced by guided decoding: Regex parsing warning at position 2: '$' should be",
+        ),
+        (
+            {"prompt": "x", "sampling_params": {"json": {"type": "string", "pattern": "a(?=b)"}}},
+            "InvalidInput: `json` cannot be enforced by guided decoding: Lookahead assertion is not supported and is ignored",
+        ),
         ({"prompt": "x", "sampling_params": {"allowed_token_ids": [10**9]}}, "InvalidInput: "),
         ({"prompt": "x", "sampling_params": {"bad_words": "x"}}, "InvalidInput: `bad_words` must be of type array | null, got str."),
         (

@@ -88,8 +88,8 @@ def test_cog_yaml_says_what_the_image_needs():
         },
         "environment": [
             "LOG_FORMAT=console",
-            "RUST_LOG=coglet=info,coglet::prediction[{error}]=off,coglet_worker=info,coglet_worker::schema=off,"
-            "coglet_worker::protocol=off",
+            "RUST_LOG=coglet=info,coglet::prediction[{error}]=off,coglet::transport::http::routes[{fields}]=off,"
+            "coglet_worker=info,coglet_worker::schema=off,coglet_worker::protocol=off",
             "NO_COLOR=1",
             "HF_HUB_OFFLINE=1",
             "VLLM_NO_USAGE_STATS=1",

@@ -63,7 +63,12 @@ def test_a_text_of_2000_characters_is_not_long(logged):
 def test_prompts_and_answers_can_be_kept_out(logged):
     """Every place where one would stand has its length."""
     line = logged(
-        "result", settings={"LOG_PROMPTS": "false"}, user_prompt="secret", formatted_prompt="<secret>", text="answer", reason="x"
+        "result",
+        settings={"LOG_PROMPTS": "false"},
+        user_prompt="secret",
+        formatted_prompt="<secret>",
+        text="answer",
+        reason="x",
     )
     shown = "formatted_prompt=<8 characters> reason=<1 characters> text=<6 characters> user_prompt=<6 characters>\n"
     assert line.endswith(shown)
