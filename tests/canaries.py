@@ -167,11 +167,10 @@ COG_REFUSED = {
     **{name: {"sampling_params": fields, **PROMPT} for name, fields in FURTHER.items()},
     "an unknown adapter": {"adapter": canary("adapter"), **PROMPT},
     "two stops": {"stop": [canary("stop")], "stop_sequences": canary("stop_sequence"), **PROMPT},
-    "a long prompt": {"prompt": f"{canary('prompt')} " * 9000},
+    "a long prompt": {"prompt": f"{canary('prompt')} " * 400_000},  # Cog writes 6 MiB and more to a file
 }
 
 COG_INVALID = {
-    "an unknown input": {canary("input"): canary("value"), **PROMPT},
     "a number": {"max_tokens": canary("number"), **PROMPT},
     "a choice": {"length": canary("length"), **PROMPT},
     "a list": {"stop": canary("stop"), **PROMPT},
@@ -179,6 +178,14 @@ COG_INVALID = {
     "messages": {"messages": [canary("message")]},
 }
 """Inputs that Cog itself refuses."""
+
+
+def nested(fields):
+    """Sampling parameters as fields of the OpenAI API, where constraints are in an object of their own."""
+    constraints = {name: value for name, value in fields.items() if name in CONSTRAINTS}
+    others = {name: value for name, value in fields.items() if name not in CONSTRAINTS}
+    return others | ({"structured_outputs": constraints} if constraints else {})
+
 
 IGNORED = {"user": canary("user_id"), "metadata": {canary("key"): canary("value")}, "safety_identifier": canary("id")}
 OPENAI_ANSWERED = {
@@ -188,7 +195,7 @@ OPENAI_ANSWERED = {
     "a format": ("chat/completions", {"response_format": FORMAT, **ASKED}),
     "bad words": ("chat/completions", {"bad_words": [canary("bad_word")], **CHAT}),
     "a completion": ("completions", {"suffix": canary("suffix"), "stop": [canary("stop")], **IGNORED, **PROMPT}),
-    "an echo": ("completions", {"echo": True, "logprobs": 1, "n": 2, "max_tokens": 0, "prompt": [canary("prompt")]}),
+    "an echo": ("completions", {"echo": True, "max_tokens": 0, "prompt": [canary("prompt")]}),
     "a response": (
         "responses",
         {
@@ -209,17 +216,22 @@ OPENAI_ANSWERED = {
         {"input": canary("input"), "text": {"format": {"type": "json_schema", "schema": SCHEMA, "name": canary("format")}}},
     ),
     **{
-        f"{name} in a completion": ("completions", {name: value, "max_tokens": 64, **PROMPT})
+        f"{name} in a {kind}": (path, {"structured_outputs": {name: value}, **fields})
         for name, value in CONSTRAINTS.items()
+        for kind, path, fields in (
+            ("chat", "chat/completions", ASKED),
+            ("completion", "completions", {**PROMPT, "max_tokens": 64}),
+            ("response", "responses", {"input": canary("input"), "max_output_tokens": 64}),
+        )
     },
-    "nested constraints": ("chat/completions", {"structured_outputs": {"choice": [canary("choice")]}, **ASKED}),
 }  # fmt: skip
 OPENAI_REFUSED = {
     **{name: ("chat/completions", inputs) for name, inputs in INVALID.items()},
-    **{f"{name} in a chat": ("chat/completions", {**fields, **ASKED}) for name, fields in FURTHER.items()},
-    **{f"{name} in a completion": ("completions", {**fields, **PROMPT}) for name, fields in FURTHER.items()},
+    **{f"{name} in a chat": ("chat/completions", {**nested(fields), **ASKED}) for name, fields in FURTHER.items()},
+    **{f"{name} in a completion": ("completions", {**nested(fields), **PROMPT}) for name, fields in FURTHER.items()},
     **{
-        f"{name} in a response": ("responses", {"input": canary("input"), **fields}) for name, fields in FURTHER.items()
+        f"{name} in a response": ("responses", {"input": canary("input"), **nested(fields)})
+        for name, fields in FURTHER.items()
     },
     "another route's field": ("completions", {"messages": canary("messages"), **PROMPT}),
     "an unsupported field": ("chat/completions", {"functions": [canary("function")], **ASKED}),
