@@ -21,7 +21,11 @@ def tool(schema):
     return [{"type": "function", "function": {"name": "f", "parameters": schema}}]
 
 
-PATTERN = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(" * DEEP + "a" + ")" * DEEP}}}
+def pattern(levels):
+    return {"type": "object", "properties": {"a": {"type": "string", "pattern": "(" * levels + "a" + ")" * levels}}}
+
+
+PATTERN = pattern(DEEP)
 REFERENCES = {
     "type": "object",
     "properties": {"a": {"$ref": "#/$defs/0"}},
@@ -36,7 +40,7 @@ REFUSED = {
     "references": ("response_format", {"response_format": described(REFERENCES)}),
     "values": ("response_format", {"response_format": described(VALUES)}),
     "optional properties": ("response_format", {"response_format": described(OPTIONAL)}),
-    "tool": ("tool_choice", {"tools": tool(PATTERN), "tool_choice": "required"}),
+    "tool": ("tool_choice", {"tools": tool(pattern(3500)), "tool_choice": "required"}),
     "thinking": ("response_format", {"response_format": described(PATTERN), "thinking": True}),
 }
 """Each crashed the server, or kept the engine's only thread for grammars busy for seconds or minutes."""
