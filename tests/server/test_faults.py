@@ -18,6 +18,8 @@ from tests.both_apis import DIED, LONG, BothAPIs, openai_error
 from tests.predictions import DEADLINE
 from tests.samples import EXACT
 
+pytestmark = pytest.mark.slow  # each has a server of its own
+
 WITHIN = 3
 """Seconds until no process of the server is left."""
 
@@ -59,9 +61,7 @@ def assert_all_end(apis, parts, killed):
     return time.monotonic() - begin
 
 
-@pytest.mark.parametrize(
-    "killed", ["worker", *(pytest.param(each, marks=pytest.mark.slow) for each in ("server", "engine"))]
-)
+@pytest.mark.parametrize("killed", ["worker", "server", "engine"])
 def test_one_process_is_killed_under_load_and_all_end(apis, killed):
     """No caller waits for an answer that will not come."""
     prediction, stream = apis.predict(**LONG), apis.openai(stream=True, **LONG)
@@ -78,13 +78,11 @@ def test_one_process_is_killed_under_load_and_all_end(apis, killed):
         assert seconds < WITHIN * 5  # generous: the machine is shared
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("killed", ["worker", "server", "engine"])
 def test_one_process_is_killed_at_rest_and_all_end(apis, killed):
     assert_all_end(apis, processes(apis.server), killed)
 
 
-@pytest.mark.slow
 def test_what_only_helps_is_started_again(apis):
     """The guardian at once, the process for grammars with the next grammar; neither death disturbs anyone."""
     parts = processes(apis.server)
@@ -99,7 +97,6 @@ def test_what_only_helps_is_started_again(apis):
     assert_all_end(apis, again, "worker")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", ["serve", "predict"])
 def test_a_command_that_is_killed_leaves_no_server(command, monkeypatch):
     """By SIGKILL, which it cannot handle."""

@@ -51,7 +51,9 @@ def refused(http, body):
     return response.status_code, response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in ("pattern", "values") else pytest.mark.slow) for name in REFUSED]
+)
 def test_what_is_too_large_is_one_sentence_and_disturbs_nobody(cog, http, name):
     source, request = REFUSED[name]
     sentence = f"`{source}` {TOO_LARGE}"
