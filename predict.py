@@ -29,9 +29,9 @@ CHAT_TEMPLATE = Path(__file__).parent / "chat_template.jinja"
 class Predictor(BasePredictor):
     async def setup(self) -> None:  # type: ignore[override]  # Cog awaits it; its base class does not say so
         """Load the model. An operator's mistake fails before vLLM is imported, which takes seconds."""
-        guardian.start()
         settings = Settings.from_environment()
         logs.configure(settings)
+        guardian.start()
         log = structlog.get_logger()
         listener = bind(settings)
         hardware = Hardware.detect()

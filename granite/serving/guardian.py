@@ -31,6 +31,11 @@ def start(environ: Mapping[str, str] = os.environ) -> None:
     except ProcessLookupError:  # it died before we came here
         os.kill(server, signal.SIGKILL)
         sys.exit(128 + signal.SIGKILL)
+    except OSError as error:  # a kernel before 5.3, or a container that forbids it
+        import structlog  # not where this file runs as a script
+
+        structlog.get_logger().warning("No guardian: if the worker dies, restart this server", reason=error.strerror)
+        return
     command = [sys.executable, "-IS", __file__, str(os.getpgrp()), *map(str, watched)]
 
     def run() -> subprocess.Popen[bytes]:

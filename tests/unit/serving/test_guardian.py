@@ -1,5 +1,6 @@
 """Whatever dies, the rest follows: real processes in place of the server's."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 
 from granite.serving import guardian
 
@@ -84,3 +86,16 @@ def test_a_server_that_ends_by_itself_keeps_its_exit_code():
     assert (server.returncode, watching.wait(DEADLINE), worker.wait()) == (7, 0, -signal.SIGKILL)
     for process in processes:
         os.close(process)
+
+
+def test_a_kernel_without_pidfds_has_no_guardian(monkeypatch):
+    """The server serves all the same."""
+
+    def refuse(pid):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    monkeypatch.setattr(os, "setpgid", lambda *_: None)
+    with structlog.testing.capture_logs() as entries:
+        guardian.start({})
+    assert [(entry["log_level"], entry["reason"]) for entry in entries] == [("warning", "Function not implemented")]
