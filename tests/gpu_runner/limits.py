@@ -51,6 +51,10 @@ class Limit:
         return ("chat/completions" if "messages" in body else "completions"), body
 
 
+NEVER = [f"never {number}" for number in range(65)]
+"""Texts that no answer here contains."""
+
+
 def ids(count):
     """Token ids that a greedy answer does not need."""
     return [*range(1000, 1000 + count)]
@@ -122,7 +126,8 @@ OTHERS = (
     Limit("top_k", VLLMS, 2**63 - 1, -2, "top_k must be 0 (disable), or at least 1, got -2.", "-2 is less than the minimum of -1", {"temperature": 1}),
     Limit("min_p", VLLMS, 1, 1.1, "min_p must be in [0, 1], got 1.1.", "1.1 is greater than the maximum of 1", {"temperature": 1}),
     Limit("seed", OURS, 2**63 - 1, -1, "seed must be from 0 to 2**63 - 1, got -1.", beside={"temperature": 1}),
-    Limit("stop", OURS, [f"never {number}" for number in range(1000)], [""], "`stop` contains an empty text or a NUL character; remove it."),
+    Limit("stop", OURS, NEVER[:64], NEVER, "`stop` has 65 items, but the most is 64; send fewer."),
+    Limit("stop", OURS, NEVER[:1], [""], "`stop` contains an empty text or a NUL character; remove it."),
     Limit("ignore_eos", VLLMS, True, "x", "`ignore_eos` must be of type bool, got str."),
     Limit("include_stop_str_in_output", VLLMS, True, "x", "`include_stop_str_in_output` must be of type bool, got str."),
     Limit("skip_reading_prefix_cache", VLLMS, True, "x", "`skip_reading_prefix_cache` must be of type bool | null, got str."),
