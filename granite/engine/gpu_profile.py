@@ -17,11 +17,12 @@ BFLOAT16 = (8, 0)
 def build(settings: Settings, hardware: Hardware, weights: Weights) -> dict[str, Any]:
     """Raises SettingsError for what cannot work on these GPUs."""
     gpu = min(hardware.gpus, key=lambda gpu: gpu.memory)
+    share = settings.engine_args.get("gpu_memory_utilization")
     budget = Budget(
         gpu.memory,
         settings.quantization,
         gpus=parallel.ranks_of_a_copy(settings),
-        utilization=float(settings.engine_args.get("gpu_memory_utilization", UTILIZATION)),
+        utilization=share if isinstance(share, float) else UTILIZATION,  # vLLM refuses what is no number
         fp8_cache=str(settings.engine_args.get("kv_cache_dtype")).startswith("fp8"),
         model=Model.read(weights.directory),
     )
@@ -75,7 +76,8 @@ def _check(gpu: Gpu, budget: Budget, settings: Settings, hardware: Hardware) -> 
 def _flashinfer(gpu: Gpu, budget: Budget, settings: Settings) -> str | None:
     """The engine argument for which vLLM computes attention by FlashInfer, if one does."""
     given = settings.engine_args
-    backend = given.get("attention_backend") or (given.get("attention_config") or {}).get("backend")
+    configured = given.get("attention_config")
+    backend = configured.get("backend") if isinstance(configured, dict) else given.get("attention_backend")
     if backend == "FLASHINFER":
         return "attention backend FLASHINFER"
     if budget.fp8_cache and not backend and gpu.capability < cards.FP8_CACHE:

@@ -48,6 +48,8 @@ FP8 = {"quantization": "fp8_per_tensor"}
         # Each copy has a cache of its own.
         (gpus("L4", 2), {"engine_args": {"data_parallel_size": 2}}, {"max_num_seqs": 19, "watermark": 0.05}),
         (gpus("H100") + gpus("L4"), {}, {"max_num_seqs": 19, "watermark": 0.05}),
+        # vLLM itself refuses these.
+        (gpus("H100"), {"engine_args": {"gpu_memory_utilization": "x", "attention_config": "x"}}, {}),
         (gpus("B200"), {}, {"attention_backend": "TRITON_ATTN"}),
         (gpus("B200"), {"engine_args": {"attention_config": {"backend": "FLASH_ATTN"}}}, {}),
         (l4(capability=(7, 5)), {"engine_args": {"dtype": "half"}}, {"max_num_seqs": 19, "watermark": 0.05}),
