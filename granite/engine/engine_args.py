@@ -68,6 +68,9 @@ def check_names(arguments: dict[str, Any], known: Collection[str]) -> None:
 def set_environment(settings: Settings, hardware: Hardware, environ: MutableMapping[str, str] = os.environ) -> None:
     """Set what vLLM reads from the environment, unless the operator has. Call before vLLM is imported."""
     environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    # xgrammar 0.2.8 takes grammars that differ only in token ids for the same one: a caller's structural tag would break
+    # every later forced call. Without its cache each grammar is compiled anew, in some 15 ms.
+    environ.setdefault("VLLM_XGRAMMAR_CACHE_MB", "0")
     # By default some of it is in /tmp, ~/.triton, ~/.nv and others of a home, which a container loses.
     for name, folder in COMPILED.items():
         environ.setdefault(name, str(cache.directory() / folder))

@@ -157,6 +157,14 @@ def test_sampling_params_guide(cog, params, texts):
     assert "".join(chunks_of(cog, prompt="What is granite?", sampling_params=params)) in texts
 
 
+def test_a_structural_tag_leaves_others_as_they_are(cog):
+    """Even one that differs only in its token: xgrammar's cache would mix them up."""
+    for token, text in ((28, ","), (29, "-"), (28, ",")):
+        tag = {"type": "structural_tag", "format": {"type": "token", "token": token}}
+        params = {"structural_tag": json.dumps(tag)}
+        assert "".join(chunks_of(cog, prompt="x", sampling_params=params)) == text
+
+
 def test_sampling_params_sample(cog):
     """A text's end can be ignored, a token forced by its bias, a word forbidden; no special token shows."""
     yes = {"prompt": "Say yes.", "temperature": 0, "max_tokens": 48}

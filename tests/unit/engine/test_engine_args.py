@@ -79,7 +79,7 @@ def test_what_the_machine_and_the_operator_change(build, hardware, loras, settin
 )
 def test_the_environment_follows_the_hardware_unless_the_operator_has_set_it(hardware, variables):
     settings = Settings(engine_args={"tensor_parallel_size": 3})
-    variables |= {"VLLM_NO_USAGE_STATS": "1", "VLLM_ENGINE_READY_TIMEOUT_S": "1800"}
+    variables |= {"VLLM_NO_USAGE_STATS": "1", "VLLM_XGRAMMAR_CACHE_MB": "0", "VLLM_ENGINE_READY_TIMEOUT_S": "1800"}
     variables |= {name: str(cache.directory() / folder) for name, folder in engine_args.COMPILED.items()}
     path = {"PATH": f"/usr/bin:{sysconfig.get_path('scripts')}"}
     environ, operators = {"PATH": "/usr/bin"}, dict.fromkeys(variables, "the operator's") | path
